@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
+from datetime import datetime  # noqa: TC003 - pydantic reads annotations at run time
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -122,7 +122,7 @@ class SyncSpec(_Declared):
 
     @field_validator("key", "exclude", mode="before")
     @classmethod
-    def _one_name_is_a_tuple(cls, value: object) -> object:
+    def _one_name_is_a_tuple(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
     @field_validator("as_of")

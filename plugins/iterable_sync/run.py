@@ -1,0 +1,274 @@
+"""One run of one sync, from the query to the report: the nine steps in order, nothing else."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from iterable_sync import guards, objects
+from iterable_sync.delivery import Deliverer
+from iterable_sync.errors import ConfigError, CountsDiffer, RetryLater
+from iterable_sync.pacing import Pacer
+from iterable_sync.push import Push, Pushed
+from iterable_sync.rows import Op, RunEnd, RunReport
+from iterable_sync.state import SyncState, diff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from iterable_sync.client import IterableClient
+    from iterable_sync.spec import SyncSpec
+    from iterable_sync.state import Source, StateEngine
+    from iterable_sync.state.diff import Plan
+    from iterable_sync.state.stage import Staged
+    from iterable_sync.sync_object import SyncObject
+
+log = logging.getLogger(__name__)
+
+_NOISY_FIELD = 0.9
+
+
+def run_sync(
+    spec: SyncSpec,
+    *,
+    source: Source,
+    client: IterableClient,
+    state: StateEngine,
+    should_stop: Callable[[], bool] = lambda: False,
+    clock: Callable[[], float] = time.monotonic,
+) -> RunReport:
+    """
+    Send Iterable what changed in the warehouse since it last accepted it.
+
+    Args:
+        should_stop: true once the run should end: no further request starts, those on their way
+            are finished and recorded.
+
+    Returns:
+        The report. ``report.end`` says how the run ended: clean, something held, too much
+        rejected, or something pending.
+
+    Raises:
+        ConfigError: a person changes something; nothing or a recorded part was sent.
+
+        RetryLater: nothing was sent; later it will work.
+
+        SyncAborted: a person looks first.
+
+        RunSkipped: another run is at it, or newer data has been sent.
+    """
+    sync_object = objects.get(spec.object)
+    if spec.on_remove not in sync_object.removals:
+        raise ConfigError(
+            f"on_remove={spec.on_remove!r} is not for {spec.object}; "
+            f"it knows {', '.join(sorted(sync_object.removals))}"
+        )
+    sync_state = SyncState(state, source, spec, client.project, sync_object.lane, clock=clock)
+    report = RunReport(spec.sync, sync_state.run_id, dry_run=spec.dry_run)
+    if spec.dry_run:
+        _plan(spec, sync_state, report, clock)
+        return report
+    try:
+        sync_state.begin()
+        return _run(spec, sync_state, sync_object, client, report, should_stop, clock)
+    finally:
+        sync_state.lease.release()
+
+
+def _run(
+    spec: SyncSpec,
+    sync_state: SyncState,
+    sync_object: SyncObject,
+    client: IterableClient,
+    report: RunReport,
+    should_stop: Callable[[], bool],
+    clock: Callable[[], float],
+) -> RunReport:
+    staged, plan = _plan(spec, sync_state, report, clock)
+    keyless = sum(staged.rejected.values())
+    pushed = Pushed()
+    started = clock()
+    if plan.last_seq:
+        try:
+            sync_state.enter_lane()
+            pusher = Push(
+                spec,
+                sync_object,
+                sync_state,
+                client,
+                Deliverer(
+                    client,
+                    sync_object,
+                    Pacer(spec.requests_per_s or sync_object.requests_per_s),
+                    may_post=lambda: sync_state.lease.may_post(client.deadline_s),
+                    should_stop=should_stop,
+                ),
+                last_seq=plan.last_seq,
+                should_stop=should_stop,
+                clock=clock,
+            )
+            pushed = pusher.run()
+        except RetryLater as error:
+            pushed.stop = error
+        except ConfigError:
+            _record(spec, sync_state, plan, pushed, report, keyless=keyless, state="failed")
+            raise
+    report.seconds["push"] = clock() - started
+    report.seconds["of it mapping"] = pushed.seconds_mapping
+    report.seconds["of it recording"] = pushed.seconds_recording
+    started = clock()
+    failed = "failed" if isinstance(pushed.stop, ConfigError) else None
+    _record(spec, sync_state, plan, pushed, report, keyless=keyless, state=failed)
+    report.seconds["fold"] = clock() - started
+    _log(report)
+    if isinstance(pushed.stop, ConfigError):
+        raise pushed.stop
+    if differences := report.differences():
+        raise CountsDiffer(
+            f"sync {spec.sync}: rows are unaccounted for: {differences}; the run's counts are in "
+            f"the table runs, run {report.run_id}"
+        )
+    return report
+
+
+def _plan(
+    spec: SyncSpec, sync_state: SyncState, report: RunReport, clock: Callable[[], float]
+) -> tuple[Staged, Plan]:
+    """Stage, diff and guard: steps 1 to 3."""
+    started = clock()
+    staged, plan = sync_state.plan()
+    report.seconds["stage and diff"] = clock() - started
+    to_send = {
+        op: plan.total(op=op, route=diff.SEND) + plan.total(op=op, route=diff.IGNORE) for op in Op
+    }
+    for trip in guards.tripped(
+        to_send,
+        queried=staged.queried,
+        live=plan.live,
+        known=plan.known,
+        guards=spec.guards,
+        first_sync=spec.first_sync,
+        is_full_resync=spec.full_resync,
+    ):
+        report.notes.append(f"held by {trip.guard}: {trip.words}")
+        if spec.dry_run:
+            continue
+        sync_state.hold(trip.ops, trip.guard)
+    _count_plan(report, staged, plan)
+    log.info(
+        "%s: %d rows queried; %d added, %d changed, %d removed, %d held",
+        spec.sync,
+        report.queried,
+        report.added,
+        report.changed,
+        report.removed,
+        report.held + report.removed_held,
+    )
+    return staged, plan
+
+
+def _count_plan(report: RunReport, staged: Staged, plan: Plan) -> None:
+    removed = plan.total(op=Op.REMOVED)
+    in_plan = plan.total() - removed - plan.total(route=diff.UNCHANGED)
+    refused_early = sum(staged.rejected.values())
+    report.queried = staged.queried
+    report.unchanged = staged.queried - in_plan - refused_early
+    report.added = plan.total(op=Op.ADDED)
+    report.changed = plan.total(op=Op.CHANGED) - plan.total(op=Op.CHANGED, route=diff.UNCHANGED)
+    report.identity_changed = plan.total(op=Op.IDENTITY_CHANGED)
+    report.removed = removed
+    report.skipped = plan.total(route=diff.SKIPPED)
+    report.still_rejected = plan.total(route=diff.STILL_REJECTED) - plan.total(
+        op=Op.REMOVED, route=diff.STILL_REJECTED
+    )
+    report.removed_held = plan.total(op=Op.REMOVED, route=diff.HELD)
+    report.held = plan.total(route=diff.HELD) - report.removed_held
+    report.fields_changed = dict(plan.fields_changed)
+    for (_, route), rows in plan.counts.items():
+        if route.startswith(diff.HELD):
+            guard = route.removeprefix(diff.HELD)
+            report.held_by_guard[guard] = report.held_by_guard.get(guard, 0) + rows
+        if route.startswith(diff.REJECT):
+            _reject(report, route.removeprefix(diff.REJECT), rows)
+    for reason, rows in staged.rejected.items():
+        _reject(report, reason, rows)
+    if report.changed > 100 and report.fields_changed:
+        name, rows = max(report.fields_changed.items(), key=lambda item: item[1])
+        others = sum(n for f, n in report.fields_changed.items() if f != name)
+        if rows >= _NOISY_FIELD * report.changed and others < rows / 2:
+            report.notes.append(
+                f"{name!r} changed in {rows / report.changed:.0%} of the changed rows; exclude it?"
+            )
+
+
+def _reject(report: RunReport, reason: str, rows: int) -> None:
+    report.rejected_by_reason[reason] = report.rejected_by_reason.get(reason, 0) + rows
+
+
+def _record(
+    spec: SyncSpec,
+    sync_state: SyncState,
+    plan: Plan,
+    pushed: Pushed,
+    report: RunReport,
+    *,
+    keyless: int,
+    state: str | None,
+) -> None:
+    """Fold, count what was folded against what was planned, write the report: steps 8 and 9."""
+    pending = sync_state.pending(pushed.next_seq)
+    is_complete = state is None and pushed.stop is None and not pending.total()
+    sync_state.finish(is_complete=is_complete)
+    folded = sync_state.folded
+    report.accepted = folded.accepted
+    report.rejected = folded.rejected + keyless
+    report.pending = pending.total() - pending[Op.REMOVED]
+    report.removed_accepted = folded.removed
+    report.removed_ignored = folded.ignored
+    report.removed_rejected = folded.removed_rejected + plan.total(
+        op=Op.REMOVED, route=diff.STILL_REJECTED
+    )
+    report.removed_pending = pending[Op.REMOVED]
+    report.fields_rejected = folded.fields_rejected
+    report.requests = pushed.requests
+    report.bytes_sent = pushed.bytes_sent
+    report.new_fields = sorted(pushed.new_fields)
+    for reason, rows in pushed.reasons.items():
+        _reject(report, reason, rows)
+    _end(spec, pushed, report)
+    sync_state.close(report, state or report.end.value)
+
+
+def _end(spec: SyncSpec, pushed: Pushed, report: RunReport) -> None:
+    if pushed.uncreated:
+        report.notes.append(
+            f"{len(pushed.uncreated)} fields were not created by Iterable: "
+            f"{', '.join(sorted(pushed.uncreated))}; allow new fields in the project's settings, "
+            "or create them there; they stay to be sent"
+        )
+    limits = spec.thresholds
+    rejected = report.rejected + report.removed_rejected
+    if report.pending or report.removed_pending or pushed.stop is not None:
+        report.end = RunEnd.PENDING
+        if isinstance(pushed.stop, RetryLater):
+            report.retry_after_s = pushed.stop.delay_s
+            report.notes.append(str(pushed.stop))
+    elif report.held or report.removed_held:
+        report.end = RunEnd.HELD
+    elif rejected > max(limits.rejected_floor, limits.max_rejected * report.queried):
+        report.end = RunEnd.REJECTED
+
+
+def _log(report: RunReport) -> None:
+    log.info(
+        "%s: %s; accepted %d, rejected %d, still rejected %d, held %d, pending %d; %d requests",
+        report.sync,
+        report.end,
+        report.accepted + report.removed_accepted,
+        report.rejected + report.removed_rejected,
+        report.still_rejected,
+        report.held + report.removed_held,
+        report.pending + report.removed_pending,
+        report.requests,
+    )

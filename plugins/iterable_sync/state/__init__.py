@@ -1,0 +1,23 @@
+"""
+State: what Iterable last accepted, in tables of your own database.
+
+A state engine (:class:`DuckDBState`, :class:`PostgresState`) keeps it; a source
+(:class:`DuckDBSource`, :class:`PostgresSource`, :class:`DbApiSource`) is read.
+"""
+
+from __future__ import annotations
+
+from iterable_sync.state.dialects.base import Source, StateEngine
+from iterable_sync.state.dialects.duckdb import DuckDBSource, DuckDBState
+from iterable_sync.state.dialects.postgres import PostgresSource, PostgresState
+from iterable_sync.state.runs import SyncState
+
+__all__ = [
+    "DuckDBSource",
+    "DuckDBState",
+    "PostgresSource",
+    "PostgresState",
+    "Source",
+    "StateEngine",
+    "SyncState",
+]

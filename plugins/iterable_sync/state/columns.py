@@ -1,0 +1,174 @@
+"""From the model's columns to columns of state: names, roles, types, NULL policies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from iterable_sync.errors import ConfigError, ModelError
+from iterable_sync.model import author_names, check_select, match_names
+from iterable_sync.rows import Column, NullPolicy, Role, StateType, WireType
+
+if TYPE_CHECKING:
+    from iterable_sync.spec import SyncSpec
+    from iterable_sync.state.dialects.base import Cast, Dialect, Source
+
+_IDENTITY_FIELDS = {Role.EMAIL: "email", Role.USER_ID: "userId"}
+_NO_IDENTITY = (WireType.DOUBLE, WireType.BOOLEAN, WireType.JSON, WireType.DATE, WireType.DATETIME)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """
+    A model, understood.
+
+    Args:
+        sql: one SELECT, fit to stand in ``SELECT * FROM (<sql>) AS q``.
+
+        columns: what is mapped, in the model's order; positions are not yet those of the sync.
+
+        select: for each column the expression over ``q`` that brings it into the stage.
+
+        newest_by: the expression that orders rows of one identity, or None.
+
+        newest_state: the type of that expression.
+    """
+
+    sql: str
+    columns: tuple[Column, ...]
+    select: tuple[str, ...]
+    newest_by: str | None = None
+    newest_state: StateType = StateType.TEXT
+
+
+def understand(spec: SyncSpec, source: Source, dialect: Dialect) -> Model:
+    """
+    Check the model's SQL and give its columns their names, roles and types.
+
+    Raises:
+        ModelError: it is not one SELECT, or a column cannot be synced.
+
+        ConfigError: the declaration names columns that the model does not have.
+    """
+    sql = check_select(spec.sql, dialect=source.dialect).text
+    described = source.columns(sql)
+    names = match_names(
+        author_names(sql, dialect=source.dialect),
+        [c.name for c in described],
+        max_identifier_bytes=min(source.max_identifier_bytes, dialect.max_identifier_bytes),
+    )
+    by_lower = {name.lower(): name for name in names}
+    wanted = {
+        "key": spec.key,
+        "exclude": spec.exclude,
+        "fields": tuple(spec.fields),
+        "newest_by": (spec.newest_by,) if spec.newest_by else (),
+    }
+    for argument, asked in wanted.items():
+        if missing := [name for name in asked if name.lower() not in by_lower]:
+            raise ConfigError(
+                f"{argument} names columns that the model does not have: {', '.join(missing)}; "
+                f"it has {', '.join(names)}"
+            )
+    keys = {name.lower() for name in spec.key}
+    excluded = {name.lower() for name in spec.exclude} - keys
+    roles = _roles(spec, by_lower)
+    columns: list[Column] = []
+    select: list[str] = []
+    newest_by, newest_state = None, StateType.TEXT
+    for name, column in zip(names, described, strict=True):
+        # The engine's own spelling addresses the column; the author's names the field.
+        quoted = f"q.{source.quote(column.name)}"
+        cast = source.cast(column.type)
+        expression = _expression(cast, quoted, name, column.type, spec.timezone)
+        if spec.newest_by and name.lower() == spec.newest_by.lower():
+            newest_by, newest_state = _orderable(cast, expression, name)
+        if name.lower() in excluded:
+            continue
+        role = roles.get(name.lower(), Role.FIELD)
+        columns.append(_column(spec, name, column.type, cast, role, is_key=name.lower() in keys))
+        select.append(
+            source.text(expression) if columns[-1].state is not cast.state else expression
+        )
+    order = {name.lower(): i for i, name in enumerate(spec.key)}
+    pairs = sorted(
+        zip(columns, select, strict=True),
+        key=lambda pair: order.get(pair[0].name.lower(), len(order)),
+    )
+    return Model(
+        sql, tuple(c for c, _ in pairs), tuple(s for _, s in pairs), newest_by, newest_state
+    )
+
+
+def _roles(spec: SyncSpec, by_lower: dict[str, str]) -> dict[str, Role]:
+    roles = {}
+    if spec.email.lower() in by_lower:
+        roles[spec.email.lower()] = Role.EMAIL
+    candidates = (spec.user_id,) if spec.user_id else ("user_id", "userId")
+    for name in candidates:
+        if name.lower() in by_lower:
+            roles[name.lower()] = Role.USER_ID
+            break
+    else:
+        if spec.user_id:
+            raise ConfigError(
+                f"user_id names a column that the model does not have: {spec.user_id}"
+            )
+    if not roles:
+        raise ModelError(
+            f"the model has no identity: neither a column {spec.email!r} nor "
+            f"{' or '.join(repr(c) for c in candidates)}; name them with email= and user_id="
+        )
+    return roles
+
+
+def _expression(cast: Cast, quoted: str, name: str, type_name: str, zone: str | None) -> str:
+    if cast.naive and zone is None:
+        raise ConfigError(
+            f"column {name!r} is a {type_name}, a time without a zone; say which zone it is in "
+            "with timezone='UTC' (or another), or make it a time with time zone in the SQL"
+        )
+    return cast.sql.format(quoted, "'" + (zone or "").replace("'", "''") + "'")
+
+
+def _orderable(cast: Cast, expression: str, name: str) -> tuple[str, StateType]:
+    if cast.wire in (WireType.JSON, WireType.BOOLEAN):
+        raise ConfigError(f"newest_by: column {name!r} has no order of time or number")
+    if cast.state is StateType.BIGINT:
+        return expression, StateType.BIGINT
+    if cast.wire in (WireType.LONG, WireType.DOUBLE):
+        return f"CAST({expression} AS double precision)", StateType.DOUBLE
+    return expression, StateType.TEXT
+
+
+def _column(
+    spec: SyncSpec, name: str, type_name: str, cast: Cast, role: Role, *, is_key: bool
+) -> Column:
+    lower = {n.lower(): f for n, f in spec.fields.items()}
+    declared = lower.get(name.lower())
+    state, wire = cast.state, cast.wire
+    if is_key and (state is StateType.DOUBLE or wire is WireType.JSON):
+        raise ConfigError(
+            f"key column {name!r} is a {type_name}, which is not compared exactly; "
+            "cast it to text or an integer in the SQL"
+        )
+    if role is not Role.FIELD:
+        if wire in _NO_IDENTITY:
+            raise ModelError(
+                f"identity column {name!r} is a {type_name}; cast it to text in the SQL"
+            )
+        state, wire = StateType.TEXT, WireType.STRING
+    elif declared and declared.type:
+        wire = declared.type
+    null = (declared.null if declared else None) or spec.null
+    return Column(
+        name=name,
+        field=_IDENTITY_FIELDS.get(role) or (declared.name if declared else None) or name,
+        state=state,
+        wire=wire,
+        position=-1,
+        scale=cast.scale if state is StateType.DECIMAL else 0,
+        null=NullPolicy.KEEP if role is not Role.FIELD else null,
+        role=role,
+        is_key=is_key,
+    )

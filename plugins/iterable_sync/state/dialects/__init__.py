@@ -1,0 +1,1 @@
+"""One file per engine; what differs between engines stands nowhere else."""

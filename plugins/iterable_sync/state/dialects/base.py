@@ -1,0 +1,243 @@
+"""What an engine has to offer: a dialect of SQL, sessions for state, and reading as a source."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from iterable_sync.rows import Column, StateType, WireType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class SourceColumn:
+    """A column of the model as the engine that runs it names and types it."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """
+    How a column of some engine's type comes into the stage.
+
+    ``sql`` has one ``{0}`` for the quoted column; ``naive`` marks a time without a zone, whose
+    ``{1}`` is the declared zone as a literal.
+    """
+
+    state: StateType
+    wire: WireType
+    sql: str = "{0}"
+    scale: int = 0
+    naive: bool = False
+
+
+class Session(Protocol):
+    """A connection to a state engine. SQL with parameters is ours alone and uses ``?``."""
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
+        """Run a statement; give the number of rows it wrote (-1 where it writes none)."""
+        ...
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a query and give all its rows."""
+        ...
+
+    def arrow(self, sql: str, schema: pa.Schema) -> pa.Table:
+        """Run a query and give it as a table of *schema*, values exact."""
+        ...
+
+    def load(self, table: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+        """Append batches of *schema* to a table (its quoted name), streamed."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit at the end of the block, roll back on an error."""
+        ...
+
+
+class Dialect(ABC):
+    """The SQL of an engine where engines differ."""
+
+    name: str
+    max_identifier_bytes: int
+
+    @abstractmethod
+    def type_name(self, column: Column) -> str:
+        """Give the type of a column in state tables."""
+
+    def ddl_type(self, column: Column) -> str:
+        """Give the type and collation of a column in state tables."""
+        return self.type_name(column)
+
+    @abstractmethod
+    def cast(self, type_name: str) -> Cast:
+        """Give the way of a type of this engine into the stage; every type has one."""
+
+    @abstractmethod
+    def key_text(self, columns: Sequence[str]) -> str:
+        """Give an expression for the key as one text, distinct for distinct keys."""
+
+    def quote(self, name: str) -> str:
+        """Quote an identifier."""
+        return '"' + name.replace('"', '""') + '"'
+
+    def literal(self, text: str) -> str:
+        """Quote a text; backslashes mean themselves in the engines that we have."""
+        return "'" + text.replace("'", "''") + "'"
+
+    def value_hash(self, columns: Sequence[str]) -> str:
+        """Give an expression that hashes typed values: length-prefixed, NULL apart from ''."""
+        parts = [
+            f"COALESCE(CAST(length(CAST({c} AS text)) AS text) || ':' || CAST({c} AS text), '~')"
+            for c in columns
+        ]
+        return f"md5({' || '.join(parts)})" if parts else "md5('')"
+
+
+class StateEngine(ABC):
+    """A database that keeps state."""
+
+    dialect: Dialect
+    commit_window_s: float
+    """At least this long between two visits of a push (an open of the file costs)."""
+
+    temporary: str
+    """Prefix, with its dot, of temporary tables."""
+
+    holds_nul: bool
+    """Whether a text may hold the character NUL."""
+
+    row_lock: str
+    """What locks the rows of a SELECT against writers until the transaction ends."""
+
+    @abstractmethod
+    def session(self) -> AbstractContextManager[Session]:
+        """Connect; autocommit outside of :meth:`Session.transaction`."""
+
+    @abstractmethod
+    def table(self, name: str) -> str:
+        """Give the quoted, qualified name of a permanent state table."""
+
+    @abstractmethod
+    def prepare(self, session: Session) -> None:
+        """Create the schema, where the engine has schemas."""
+
+    @abstractmethod
+    def columns_of(self, session: Session, table: str) -> list[str]:
+        """Give the column names of a state table, or none if there is no such table."""
+
+    @abstractmethod
+    def same_database(self, source: Source) -> bool:
+        """Say whether the model can be staged by CREATE TABLE AS."""
+
+    @abstractmethod
+    def query_here(self, session: Session, source: Source) -> AbstractContextManager[None]:
+        """Make the tables of a source of the same database visible to model SQL."""
+
+    @abstractmethod
+    def after_plan(self, session: Session, plan: str) -> None:
+        """Make a finished plan quick to read by ``_seq``."""
+
+    @abstractmethod
+    def candidates(self, stage: str, snapshot: str, diff: DiffSql) -> Candidates:
+        """Give the rows of stage ``s`` and snapshot ``t`` that may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiffSql:
+    """
+    What finding candidates needs.
+
+    Args:
+        keys: quoted key columns, never NULL in either table.
+
+        compared: quoted columns that both tables have.
+
+        stage_suspect, snapshot_suspect: conditions over ``s`` and over ``t`` under which a row is
+            looked at whatever its values say.
+    """
+
+    keys: tuple[str, ...]
+    compared: tuple[str, ...]
+    stage_suspect: str
+    snapshot_suspect: str
+
+    @property
+    def on(self) -> str:
+        """The join condition."""
+        return " AND ".join(f"s.{k} = t.{k}" for k in self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Statements to run before, a FROM clause with ``s`` and ``t``, its WHERE, and after."""
+
+    before: tuple[str, ...]
+    from_clause: str
+    where: str
+    after: tuple[str, ...]
+
+
+class Source(ABC):
+    """A database that models are read from."""
+
+    dialect: str
+    """Name of the SQL dialect, as sqlglot knows it."""
+
+    max_identifier_bytes: int = 255
+
+    @abstractmethod
+    def columns(self, sql: str) -> list[SourceColumn]:
+        """Describe the result of the model without running it where the engine can."""
+
+    @abstractmethod
+    def cast(self, type_name: str) -> Cast:
+        """Give the way of a type into the stage."""
+
+    @abstractmethod
+    def read(
+        self, sql: str, select: Sequence[str], schema: pa.Schema
+    ) -> AbstractContextManager[Iterator[pa.RecordBatch]]:
+        """
+        Run ``SELECT <select> FROM (<sql>)`` once, read-only, streamed.
+
+        Args:
+            select: expressions, one for each field of *schema*.
+        """
+
+    def quote(self, name: str) -> str:
+        """Quote an identifier of this source."""
+        return '"' + name.replace('"', '""') + '"'
+
+    def text(self, expression: str) -> str:
+        """Turn an expression into text, bytes compared."""
+        return f"CAST({expression} AS text)"
+
+
+def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
+    """Give the Arrow schema of state columns."""
+    import pyarrow as pa
+
+    types = {
+        StateType.BIGINT: pa.int64(),
+        StateType.DOUBLE: pa.float64(),
+        StateType.BOOLEAN: pa.bool_(),
+        StateType.TEXT: pa.string(),
+    }
+    return pa.schema(
+        [
+            pa.field(
+                c.name,
+                pa.decimal128(38, c.scale) if c.state is StateType.DECIMAL else types[c.state],
+            )
+            for c in columns
+        ]
+    )

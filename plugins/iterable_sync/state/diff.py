@@ -1,0 +1,342 @@
+"""
+What became of each key since Iterable last accepted it: the plan, made in SQL by values.
+
+The plan is a permanent table until it was folded. A row of it has ``_op`` (what happened to the
+key), ``_route`` (what is done about it), ``_mask`` (which columns are sent) and the model's values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from iterable_sync.rows import Column, NullPolicy, Op
+from iterable_sync.state.dialects.base import Candidates, DiffSql
+from iterable_sync.state.stage import SKIP
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from iterable_sync.spec import SyncSpec
+    from iterable_sync.state.dialects.base import Session, StateEngine
+    from iterable_sync.state.registry import Registered
+    from iterable_sync.state.stage import Staged
+
+SEND = "send"
+IGNORE = "ignore"
+UNCHANGED = "unchanged"
+SKIPPED = "skipped"
+STILL_REJECTED = "still_rejected"
+REJECT = "reject:"
+HELD = "held:"
+
+
+@dataclass(slots=True)
+class Plan:
+    """
+    A plan's table and what it counts.
+
+    Args:
+        counts: (op, route) -> rows.
+
+        live, known: rows of the snapshot that are live, and all of them.
+
+        fields_changed: field -> changed rows that send it.
+    """
+
+    table: str
+    columns: tuple[Column, ...]
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    last_seq: int = 0
+    live: int = 0
+    known: int = 0
+    fields_changed: dict[str, int] = field(default_factory=dict)
+
+    def total(self, *, op: str | None = None, route: str | None = None) -> int:
+        """Count rows by op and by route (a prefix, where it ends in a colon)."""
+        return sum(
+            n
+            for (of, to), n in self.counts.items()
+            if (op is None or of == op)
+            and (route is None or to == route or (route.endswith(":") and to.startswith(route)))
+        )
+
+
+def make_plan(
+    engine: StateEngine,
+    session: Session,
+    spec: SyncSpec,
+    registered: Registered,
+    staged: Staged,
+    *,
+    plan_table: str,
+    snapshot: str,
+    is_temporary: bool,
+) -> Plan:
+    """
+    Compare stage and snapshot and write the plan.
+
+    Args:
+        plan_table, snapshot: quoted, qualified names.
+
+        is_temporary: of a dry run, which leaves nothing.
+    """
+    columns = registered.columns
+    have = set(_names(engine, session, snapshot))
+    diff = _Diff(engine, spec, registered, columns, have)
+    candidates = engine.candidates(staged.table, snapshot, diff.parts())
+    for statement in candidates.before:
+        session.execute(statement)
+    kind = "TEMP TABLE" if is_temporary else "TABLE"
+    session.execute(f"DROP TABLE IF EXISTS {plan_table}")
+    session.execute(f"CREATE {kind} {plan_table} AS {diff.select(candidates)}")
+    for statement in candidates.after:
+        session.execute(statement)
+    _ignore_moved(session, plan_table, staged.table)
+    if registered.sync_id:
+        if not is_temporary:
+            _forget_absent(engine, session, registered, staged.table)
+        _anti_join_rejections(engine, session, registered, plan_table)
+    session.execute(
+        f"UPDATE {plan_table} SET _route = '{UNCHANGED}' "
+        f"WHERE _op = '{Op.CHANGED}' AND _route = '{SEND}' AND _mask NOT LIKE '%1%'"
+    )
+    plan = Plan(plan_table, columns)
+    plan.live, plan.known = map(
+        int,
+        session.rows(
+            "SELECT COALESCE(sum(CASE WHEN _status = 'live' THEN 1 ELSE 0 END), 0), count(*) "
+            f"FROM {snapshot}"
+        )[0],
+    )
+    recount(session, plan)
+    _count_fields(session, plan)
+    return plan
+
+
+def recount(session: Session, plan: Plan) -> None:
+    """Count the plan by op and route, again after guards have moved rows."""
+    counted = session.rows(f"SELECT _op, _route, count(*) FROM {plan.table} GROUP BY 1, 2")
+    plan.counts = {(op, route): int(n) for op, route, n in counted}
+    plan.last_seq = int(
+        session.rows(f"SELECT COALESCE(max(_seq), 0) FROM {plan.table} WHERE _route = '{SEND}'")[0][
+            0
+        ]
+    )
+
+
+def hold(session: Session, plan: Plan, ops: Sequence[Op], guard: str) -> None:
+    """Keep what a guard is about from being sent."""
+    names = ", ".join(f"'{op}'" for op in ops)
+    session.execute(
+        f"UPDATE {plan.table} SET _route = '{HELD}{guard}' "
+        f"WHERE _op IN ({names}) AND _route IN ('{SEND}', '{IGNORE}')"
+    )
+    recount(session, plan)
+
+
+def _names(engine: StateEngine, session: Session, snapshot: str) -> list[str]:
+    # A name as quoted by us: its last part, unquoted.
+    return engine.columns_of(session, snapshot.rsplit('."', 1)[-1].strip('"'))
+
+
+class _Diff:
+    """The expressions of one diff, over stage ``s`` and snapshot ``t``."""
+
+    def __init__(
+        self,
+        engine: StateEngine,
+        spec: SyncSpec,
+        registered: Registered,
+        columns: Sequence[Column],
+        have: set[str],
+    ) -> None:
+        self._dialect = engine.dialect
+        self._spec = spec
+        self._registered = registered
+        self._columns = columns
+        # A dry run meets snapshots that do not have the newest columns yet.
+        self._in_snapshot = {c.name for c in columns if not have or c.name in have}
+        self._key = self._q(next(c for c in columns if c.is_key))
+
+    def _q(self, column: Column) -> str:
+        return self._dialect.quote(column.name)
+
+    def parts(self) -> DiffSql:
+        """Give what finding candidates needs."""
+        newest = max((self._registered.version_of(c) for c in self._columns), default=1)
+        always = "TRUE" if self._spec.full_resync else f"t._mapping < {newest}"
+        return DiffSql(
+            keys=tuple(self._q(c) for c in self._columns if c.is_key),
+            compared=(
+                *(
+                    self._q(c)
+                    for c in self._columns
+                    if not c.is_key and c.name in self._in_snapshot
+                ),
+                "_identity",
+            ),
+            stage_suspect="s._reject IS NOT NULL",
+            snapshot_suspect=f"(t._status = 'gone' OR t._dirty IS NOT NULL OR {always})",
+        )
+
+    def select(self, candidates: Candidates) -> str:
+        """Give the SELECT that makes the plan."""
+        keys = [f"COALESCE(s.{self._q(c)}, t.{self._q(c)})" for c in self._columns if c.is_key]
+        values = [f"{self._effective(c)} AS {self._q(c)}" for c in self._columns]
+        inner = ", ".join(
+            [
+                f"{self._op()} AS _op",
+                "s._reject AS _reject",
+                f"CASE WHEN s.{self._key} IS NULL THEN t._identity ELSE s._identity END "
+                "AS _identity",
+                "t._identity AS _old_identity",
+                "COALESCE(t._episode, 0) + CASE WHEN t._status = 'gone' OR t._status IS NULL "
+                "THEN 1 ELSE 0 END AS _episode",
+                f"{self._dialect.key_text(keys)} AS _key",
+                f"CASE WHEN t.{self._key} IS NOT NULL THEN {self._changed_mask()} END AS _changed",
+                *values,
+            ]
+        )
+        names = ", ".join(f"d.{self._q(c)}" for c in self._columns)
+        # A key that is gone and still absent is no news.
+        is_news = f"NOT (s.{self._key} IS NULL AND t._status = 'gone')"
+        full = self._full_mask()
+        return (
+            f"SELECT row_number() OVER () AS _seq, d._op, {self._route()} AS _route, "
+            f"CASE WHEN d._op = '{Op.CHANGED}' THEN d._changed ELSE '{full}' END AS _mask, "
+            f"d._identity, d._old_identity, d._episode, d._key, {names} "
+            f"FROM (SELECT {inner} FROM {candidates.from_clause} "
+            f"WHERE ({candidates.where}) AND {is_news}) AS d"
+        )
+
+    def _op(self) -> str:
+        return (
+            f"CASE WHEN s.{self._key} IS NULL THEN '{Op.REMOVED}' "
+            f"WHEN t.{self._key} IS NULL OR t._status = 'gone' THEN '{Op.ADDED}' "
+            "WHEN t._identity IS NOT NULL AND s._identity IS NOT NULL "
+            f"AND t._identity <> s._identity THEN '{Op.IDENTITY_CHANGED}' "
+            f"ELSE '{Op.CHANGED}' END"
+        )
+
+    def _route(self) -> str:
+        on_change = (
+            f"WHEN d._op = '{Op.IDENTITY_CHANGED}' THEN '{HELD}identity_changed' "
+            if self._spec.on_identity_change == "hold"
+            else ""
+        )
+        removed = IGNORE if self._spec.on_remove == "ignore" else SEND
+        return (
+            f"CASE WHEN d._op = '{Op.REMOVED}' THEN '{removed}' "
+            f"WHEN d._reject = '{SKIP}' THEN '{SKIPPED}' "
+            f"WHEN d._reject IS NOT NULL THEN '{REJECT}' || d._reject "
+            f"{on_change}ELSE '{SEND}' END"
+        )
+
+    def _effective(self, column: Column) -> str:
+        name = self._q(column)
+        if column.is_key:
+            return f"COALESCE(s.{name}, t.{name})"
+        if column.null is NullPolicy.KEEP and column.name in self._in_snapshot:
+            return f"CASE WHEN s.{self._key} IS NOT NULL THEN COALESCE(s.{name}, t.{name}) END"
+        return f"s.{name}"
+
+    def _full_mask(self) -> str:
+        live = {c.position for c in self._columns}
+        return "".join("1" if i in live else "0" for i in range(self._registered.width))
+
+    def _changed_mask(self) -> str:
+        if self._spec.full_resync:
+            return f"'{self._full_mask()}'"
+        by_position = {c.position: c for c in self._columns}
+        bits = [
+            self._bit(by_position[i]) if i in by_position else "'0'"
+            for i in range(self._registered.width)
+        ]
+        return " || ".join(bits)
+
+    def _bit(self, column: Column) -> str:
+        place, version = column.position + 1, self._registered.version_of(column)
+        reasons = [
+            f"t._mapping < {version}",
+            "t._dirty = '*'",
+            f"substr(t._dirty, {place}, 1) = '1'",
+        ]
+        if not column.is_key:
+            name = self._q(column)
+            differs = (
+                f"{self._effective(column)} IS DISTINCT FROM t.{name}"
+                if column.name in self._in_snapshot
+                else f"s.{name} IS NOT NULL"
+            )
+            reasons.insert(0, differs)
+        return f"CASE WHEN {' OR '.join(reasons)} THEN '1' ELSE '0' END"
+
+
+def _ignore_moved(session: Session, plan: str, stage: str) -> None:
+    """Ignore a removed key whose person lives under another key."""
+    session.execute(
+        f"UPDATE {plan} SET _route = '{IGNORE}' WHERE _op = '{Op.REMOVED}' AND _route = '{SEND}' "
+        f"AND _identity IN (SELECT _identity FROM {stage})"
+    )
+
+
+def _forget_absent(
+    engine: StateEngine, session: Session, registered: Registered, stage: str
+) -> None:
+    """Drop the rejections of keys that left the query."""
+    keys = [f"s.{engine.dialect.quote(k)}" for k in registered.key_columns]
+    rejections = engine.table("rejections")
+    mine = f"sync_id = {registered.sync_id}"
+    if session.rows(f"SELECT 1 FROM {rejections} WHERE {mine} LIMIT 1"):
+        session.execute(
+            f"DELETE FROM {rejections} AS r WHERE r.{mine} AND NOT EXISTS "
+            f"(SELECT 1 FROM {stage} s WHERE {engine.dialect.key_text(keys)} = r.key)"
+        )
+
+
+def _anti_join_rejections(
+    engine: StateEngine, session: Session, registered: Registered, plan: str
+) -> None:
+    """Leave out rows and fields whose rejected value is unchanged and not due again."""
+    rejections = engine.table("rejections")
+    mine = f"r.sync_id = {registered.sync_id}"
+    waiting = f"{mine} AND (r.next_try_at IS NULL OR r.next_try_at > now())"
+    rejected = session.rows(f"SELECT DISTINCT r.field FROM {rejections} r WHERE {waiting}")
+    dialect = engine.dialect
+    names = {c.name: c for c in registered.columns}
+    for (name,) in rejected:
+        if name == "":
+            session.execute(
+                f"UPDATE {plan} AS p SET _route = '{STILL_REJECTED}' FROM {rejections} r "
+                f"WHERE {waiting} AND r.field = '' AND r.key = p._key "
+                f"AND r.value_hash = {row_hash(engine, registered.columns, 'p')} "
+                f"AND (p._route = '{SEND}' OR p._route LIKE '{REJECT}%')"
+            )
+        elif column := names.get(name):
+            place = column.position + 1
+            value = dialect.value_hash([f"p.{dialect.quote(name)}"])
+            session.execute(
+                f"UPDATE {plan} AS p SET _mask = substr(p._mask, 1, {place - 1}) || '0' "
+                f"|| substr(p._mask, {place + 1}) FROM {rejections} r "
+                f"WHERE {waiting} AND r.field = {dialect.literal(name)} AND r.key = p._key "
+                f"AND r.value_hash = {value} AND p._op <> '{Op.REMOVED}'"
+            )
+
+
+def row_hash(engine: StateEngine, columns: Sequence[Column], alias: str) -> str:
+    """Give the hash of a row's values, by which a rejection knows that nothing changed."""
+    return engine.dialect.value_hash(
+        [f"{alias}._op", *(f"{alias}.{engine.dialect.quote(c.name)}" for c in columns)]
+    )
+
+
+def _count_fields(session: Session, plan: Plan) -> None:
+    sums = ", ".join(
+        f"COALESCE(sum(CASE WHEN substr(_mask, {c.position + 1}, 1) = '1' THEN 1 ELSE 0 END), 0)"
+        for c in plan.columns
+    )
+    counted = session.rows(
+        f"SELECT {sums} FROM {plan.table} WHERE _op = '{Op.CHANGED}' AND _route <> '{UNCHANGED}'"
+    )[0]
+    plan.fields_changed = {c.field: int(n) for c, n in zip(plan.columns, counted, strict=True) if n}

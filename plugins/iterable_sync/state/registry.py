@@ -1,0 +1,360 @@
+"""Which syncs there are: their names, keys, fields and mapping versions; the schema's version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from iterable_sync.errors import ConfigError
+from iterable_sync.rows import Column, NullPolicy, Role, StateType, WireType
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from iterable_sync.state.dialects.base import Session, StateEngine
+
+SCHEMA_VERSION = 1
+
+_TABLES = {
+    "syncs": (
+        "sync_id integer PRIMARY KEY, project text NOT NULL, sync text NOT NULL, "
+        "object text NOT NULL, key_columns text NOT NULL, fields text NOT NULL, "
+        "mapping_version integer NOT NULL, sql_hash text NOT NULL, snapshot_table text NOT NULL, "
+        "as_of timestamptz, created_at timestamptz NOT NULL, UNIQUE (project, sync)"
+    ),
+    "leases": (
+        "scope text PRIMARY KEY, token bigint NOT NULL, holder text NOT NULL, "
+        "held_until timestamptz NOT NULL"
+    ),
+    "runs": (
+        "run_id text PRIMARY KEY, sync_id integer NOT NULL, token bigint NOT NULL, "
+        "state text NOT NULL, plan_table text, mapping_version integer, as_of timestamptz, "
+        "started_at timestamptz NOT NULL, ended_at timestamptz, counts text"
+    ),
+    "batches": (
+        "run_id text NOT NULL, token bigint NOT NULL, number integer NOT NULL, "
+        "seq_lo bigint NOT NULL, seq_hi bigint NOT NULL, state text NOT NULL, "
+        "opened_at timestamptz NOT NULL, settled_at timestamptz, http_status integer, "
+        "attempts integer, requests integer, bytes_sent bigint, request_id text, "
+        "seconds double precision"
+    ),
+    "batch_exceptions": (
+        "run_id text NOT NULL, seq bigint NOT NULL, field text NOT NULL, outcome text NOT NULL, "
+        "reason text, retry_after_s double precision"
+    ),
+    "rejections": (
+        "sync_id integer NOT NULL, key text NOT NULL, field text NOT NULL, reason text NOT NULL, "
+        "value_hash text NOT NULL, attempts integer NOT NULL, first_seen timestamptz NOT NULL, "
+        "last_seen timestamptz NOT NULL, next_try_at timestamptz, run_id text NOT NULL"
+    ),
+    "held_keys": (
+        "sync_id integer NOT NULL, op text NOT NULL, key text NOT NULL, guard text NOT NULL, "
+        "held_at timestamptz NOT NULL, approved_by text, approved_until timestamptz, "
+        "run_id text NOT NULL"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldVersion:
+    """A column of a sync, the mapping version it is at, and whether it is still mapped."""
+
+    column: Column
+    version: int
+    dropped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A sync as state knows it."""
+
+    sync_id: int
+    snapshot_table: str
+    fields: tuple[FieldVersion, ...]
+    mapping_version: int
+    key_columns: tuple[str, ...]
+    object: str
+    sql_hash: str
+    as_of: str | None = None
+    new_columns: tuple[Column, ...] = field(default=())
+    dropped_columns: tuple[str, ...] = field(default=())
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that are mapped now, key first."""
+        live = [f.column for f in self.fields if not f.dropped]
+        return tuple(sorted(live, key=lambda c: (not c.is_key, c.position)))
+
+    @property
+    def width(self) -> int:
+        """The length of a mask."""
+        return len(self.fields)
+
+    def version_of(self, column: Column) -> int:
+        """Give the mapping version that a column is at."""
+        return self.fields[column.position].version
+
+
+def install(engine: StateEngine, session: Session) -> None:
+    """
+    Create the state tables, or upgrade them, in one transaction.
+
+    Raises:
+        ConfigError: the schema is of a newer version than this package knows.
+    """
+    engine.prepare(session)
+    meta = engine.table("meta")
+    if not engine.columns_of(session, "meta"):
+        with session.transaction():
+            session.execute(f"CREATE TABLE IF NOT EXISTS {meta} (schema_version integer NOT NULL)")
+            for name, columns in _TABLES.items():
+                session.execute(f"CREATE TABLE IF NOT EXISTS {engine.table(name)} ({columns})")
+            if not session.rows(f"SELECT 1 FROM {meta}"):
+                session.execute(f"INSERT INTO {meta} VALUES ({SCHEMA_VERSION})")
+        return
+    version = session.rows(f"SELECT max(schema_version) FROM {meta}")[0][0]
+    if version > SCHEMA_VERSION:
+        raise ConfigError(
+            f"the state schema has version {version}, this package knows {SCHEMA_VERSION}; "
+            "upgrade airflow-provider-iterable"
+        )
+
+
+def find(engine: StateEngine, session: Session, project: str, sync: str) -> Registered | None:
+    """Give a sync as it was last registered, or None."""
+    if not engine.columns_of(session, "syncs"):
+        return None
+    found = session.rows(
+        "SELECT sync_id, snapshot_table, fields, mapping_version, key_columns, object, sql_hash, "
+        f"CAST(as_of AS text) FROM {engine.table('syncs')} WHERE project = ? AND sync = ?",
+        (project, sync),
+    )
+    if not found:
+        return None
+    sync_id, table, fields, version, keys, object_name, sql_hash, as_of = found[0]
+    return Registered(
+        sync_id=sync_id,
+        snapshot_table=table,
+        fields=tuple(_field_from_json(f) for f in json.loads(fields)),
+        mapping_version=version,
+        key_columns=tuple(json.loads(keys)),
+        object=object_name,
+        sql_hash=sql_hash,
+        as_of=as_of,
+    )
+
+
+def reconcile(
+    known: Registered | None,
+    columns: Sequence[Column],
+    *,
+    sync: str,
+    project: str,
+    object_name: str,
+    sql: str,
+) -> Registered:
+    """
+    Give every column its place in the masks and its mapping version; nothing is written.
+
+    A new column, or one whose field or type changed, gets the next version: rows that were
+    accepted under an older one send just that field again.
+
+    Raises:
+        ConfigError: the name belongs to a sync with another object or key, or columns changed
+            under an unchanged SQL text.
+    """
+    sql_hash = hashlib.sha256(sql.encode()).hexdigest()
+    keys = tuple(c.name for c in columns if c.is_key)
+    if known is None:
+        fields = tuple(
+            FieldVersion(replace(c, position=i), version=1) for i, c in enumerate(columns)
+        )
+        return Registered(
+            sync_id=0,
+            snapshot_table=_table_name(project, sync),
+            fields=fields,
+            mapping_version=1,
+            key_columns=keys,
+            object=object_name,
+            sql_hash=sql_hash,
+            new_columns=tuple(f.column for f in fields),
+        )
+    if (known.object, known.key_columns) != (object_name, keys):
+        raise ConfigError(
+            f"sync {sync!r} is registered for {known.object} with key "
+            f"{', '.join(known.key_columns)}, now it is {object_name} with key {', '.join(keys)}; "
+            "give the new sync a name of its own"
+        )
+    return _merge(known, columns, sync=sync, sql_hash=sql_hash)
+
+
+def _merge(known: Registered, columns: Sequence[Column], *, sync: str, sql_hash: str) -> Registered:
+    fields = list(known.fields)
+    live = {f.column.name: f for f in fields if not f.dropped}
+    version = known.mapping_version + 1
+    added: list[Column] = []
+    dropped: list[str] = []
+    changed = False
+    for column in columns:
+        old = live.pop(column.name, None)
+        if old is not None and _same_storage(old.column, column):
+            here = replace(column, position=old.column.position)
+            is_same = _same_meaning(old.column, here)
+            fields[here.position] = FieldVersion(here, old.version if is_same else version)
+            changed |= not is_same
+            continue
+        if old is not None:
+            if old.column.is_key:
+                raise ConfigError(
+                    f"sync {sync!r}: key column {column.name!r} was {old.column.state.value}, now "
+                    f"it is {column.state.value}; cast it to what it was, or give the sync a new "
+                    "name"
+                )
+            fields[old.column.position] = replace(old, dropped=True)
+            dropped.append(column.name)
+        here = replace(column, position=len(fields))
+        fields.append(FieldVersion(here, version))
+        added.append(here)
+    for name, gone in live.items():
+        fields[gone.column.position] = replace(gone, dropped=True)
+        dropped.append(name)
+    if (added or dropped) and sql_hash == known.sql_hash:
+        names = sorted({c.name for c in added} | set(dropped))
+        raise ConfigError(
+            f"sync {sync!r}: columns changed under an unchanged SQL text: {', '.join(names)}. "
+            "The warehouse drifted: cast the columns in the SQL to what they were, or change the "
+            "SQL (a comment is enough) to accept them and send just these fields again"
+        )
+    return replace(
+        known,
+        fields=tuple(fields),
+        mapping_version=version if added or changed else known.mapping_version,
+        sql_hash=sql_hash,
+        new_columns=tuple(added),
+        dropped_columns=tuple(dropped),
+    )
+
+
+def _same_storage(a: Column, b: Column) -> bool:
+    return (a.state, a.scale, a.is_key) == (b.state, b.scale, b.is_key)
+
+
+def _same_meaning(a: Column, b: Column) -> bool:
+    return (a.field, a.wire, a.role) == (b.field, b.wire, b.role)
+
+
+def check_owners(
+    engine: StateEngine, session: Session, registered: Registered, *, project: str, sync: str
+) -> None:
+    """
+    Refuse a field that another sync of the same object and project maps.
+
+    Raises:
+        ConfigError: names the first owner.
+    """
+    mine = {c.field: c.name for c in registered.columns if c.role is Role.FIELD and not c.is_key}
+    others = session.rows(
+        f"SELECT sync, fields FROM {engine.table('syncs')} "
+        "WHERE project = ? AND object = ? AND sync <> ? ORDER BY sync_id",
+        (project, registered.object, sync),
+    )
+    for other, fields in others:
+        owned = {
+            f.column.field
+            for f in map(_field_from_json, json.loads(fields))
+            if not f.dropped and f.column.role is Role.FIELD and not f.column.is_key
+        }
+        if both := sorted(owned & set(mine)):
+            raise ConfigError(
+                f"sync {sync!r} maps {', '.join(both)}, owned by sync {other!r} in project "
+                f"{project}; one field has one owner: exclude it here or there"
+            )
+
+
+def save(
+    engine: StateEngine, session: Session, registered: Registered, *, project: str, sync: str
+) -> Registered:
+    """Write the registration and bring the snapshot table to its columns; in a transaction."""
+    dialect = engine.dialect
+    snapshot = engine.table(registered.snapshot_table)
+    fields = json.dumps([_field_to_json(f) for f in registered.fields])
+    if registered.sync_id == 0:
+        syncs = engine.table("syncs")
+        number = session.rows(f"SELECT COALESCE(max(sync_id), 0) + 1 FROM {syncs}")[0][0]
+        session.execute(
+            f"INSERT INTO {syncs} (sync_id, project, sync, object, key_columns, fields, "
+            "mapping_version, sql_hash, snapshot_table, created_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now())",
+            (
+                number,
+                project,
+                sync,
+                registered.object,
+                json.dumps(registered.key_columns),
+                fields,
+                registered.mapping_version,
+                registered.sql_hash,
+                registered.snapshot_table,
+            ),
+        )
+        session.execute(f"CREATE TABLE {snapshot} ({snapshot_ddl(engine, registered)})")
+        if dialect.name == "postgres":
+            keys = ", ".join(dialect.quote(k) for k in registered.key_columns)
+            session.execute(f"ALTER TABLE {snapshot} ADD PRIMARY KEY ({keys})")
+        return replace(registered, sync_id=number, new_columns=(), dropped_columns=())
+    for name in registered.dropped_columns:
+        session.execute(f"ALTER TABLE {snapshot} DROP COLUMN {dialect.quote(name)}")
+    for column in registered.new_columns:
+        session.execute(
+            f"ALTER TABLE {snapshot} ADD COLUMN {dialect.quote(column.name)} "
+            f"{dialect.ddl_type(column)}"
+        )
+    session.execute(
+        f"UPDATE {engine.table('syncs')} SET fields = ?, mapping_version = ?, sql_hash = ? "
+        "WHERE sync_id = ?",
+        (fields, registered.mapping_version, registered.sql_hash, registered.sync_id),
+    )
+    return replace(registered, new_columns=(), dropped_columns=())
+
+
+def snapshot_ddl(engine: StateEngine, registered: Registered) -> str:
+    """Give the columns of a snapshot table."""
+    dialect = engine.dialect
+    own = [f"{dialect.quote(c.name)} {dialect.ddl_type(c)}" for c in registered.columns]
+    return ", ".join([*own, *(f"{name} {kind}" for name, kind in SNAPSHOT_BOOKKEEPING)])
+
+
+SNAPSHOT_BOOKKEEPING = (
+    ("_identity", "text"),
+    ("_status", "text"),
+    ("_dirty", "text"),
+    ("_mapping", "integer"),
+    ("_episode", "integer"),
+    ("_origin", "text"),
+    ("_accepted_at", "timestamptz"),
+    ("_run", "text"),
+)
+
+
+def _table_name(project: str, sync: str) -> str:
+    # Readable, and distinct for distinct (project, sync) within 63 bytes.
+    readable = re.sub(r"[^a-z0-9]+", "_", sync.lower()).strip("_")[:36]
+    digest = hashlib.sha256(f"{project}\0{sync}".encode()).hexdigest()[:8]
+    return f"snapshot_{readable}_{digest}"
+
+
+def _field_to_json(entry: FieldVersion) -> dict[str, Any]:
+    return {**asdict(entry.column), "version": entry.version, "dropped": entry.dropped}
+
+
+def _field_from_json(entry: dict[str, Any]) -> FieldVersion:
+    values = dict(entry)
+    version, dropped = values.pop("version"), values.pop("dropped")
+    values["state"] = StateType(values["state"])
+    values["wire"] = WireType(values["wire"])
+    values["null"] = NullPolicy(values["null"])
+    values["role"] = Role(values["role"])
+    return FieldVersion(Column(**values), version, dropped)

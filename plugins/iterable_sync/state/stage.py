@@ -1,0 +1,241 @@
+"""Run the model once, in one consistent read, into a typed temporary table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from iterable_sync.errors import DuplicateKeys
+from iterable_sync.identity import identity_sql
+from iterable_sync.rows import Column, NullPolicy, ProjectType, Role, WireType
+from iterable_sync.state.dialects.base import arrow_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
+
+    from iterable_sync.state.columns import Model
+    from iterable_sync.state.dialects.base import Session, Source, StateEngine
+
+SKIP = "skip"
+"""In ``_reject``: the row waits, because a column with the NULL policy *skip* is NULL."""
+
+_STAGE = "_stage"
+_INCOMING = "_incoming_rows"
+
+
+@dataclass(slots=True)
+class Staged:
+    """
+    A staged model.
+
+    Args:
+        table: its quoted, qualified name; temporary, gone with the session.
+
+        queried: rows that the model returned.
+
+        rejected: reason -> rows without a usable key, which are not in the table.
+    """
+
+    table: str
+    queried: int
+    rejected: dict[str, int] = field(default_factory=dict)
+
+
+def stage(
+    engine: StateEngine,
+    session: Session,
+    source: Source,
+    model: Model,
+    columns: Sequence[Column],
+    project_type: ProjectType,
+) -> Staged:
+    """
+    Stage the model's rows with ``_identity`` and ``_reject``; every key is there once.
+
+    Args:
+        columns: the model's columns with their places in the sync, in the model's order.
+
+    Raises:
+        DuplicateKeys: two rows share a key; nothing was planned.
+    """
+    staged = Staged(f"{engine.temporary}{_STAGE}", 0)
+    if engine.same_database(source):
+        with engine.query_here(session, source):
+            rows = f"({_select(model, columns)})"
+            _create(engine, session, staged.table, rows, model, columns, project_type, "NULL")
+    else:
+        incoming = _copy(engine, session, source, model, columns, staged)
+        _create(engine, session, staged.table, incoming, model, columns, project_type, "b._note")
+        session.execute(f"DROP TABLE {incoming}")
+    _reject_null_keys(engine, session, staged, columns)
+    _refuse_duplicate_keys(engine, session, staged, model, columns)
+    _reject_duplicate_identities(session, staged, has_newest=model.newest_by is not None)
+    return staged
+
+
+def _select(model: Model, columns: Sequence[Column]) -> str:
+    named = [
+        f'{expression} AS "{column.name.replace(chr(34), chr(34) * 2)}"'
+        for expression, column in zip(model.select, columns, strict=True)
+    ]
+    if model.newest_by is not None:
+        named.append(f"{model.newest_by} AS _newest")
+    return f"SELECT {', '.join(named)} FROM (\n{model.sql}\n) AS q"
+
+
+def _create(
+    engine: StateEngine,
+    session: Session,
+    table: str,
+    rows: str,
+    model: Model,
+    columns: Sequence[Column],
+    project_type: ProjectType,
+    note: str,
+) -> None:
+    quote = engine.dialect.quote
+    by_role = {c.role: f"b.{quote(c.name)}" for c in columns if c.role is not Role.FIELD}
+    identity = identity_sql(by_role.get(Role.EMAIL), by_role.get(Role.USER_ID), project_type)
+    skip = [f"c.{quote(c.name)} IS NULL" for c in columns if c.null is NullPolicy.SKIP]
+    names = ", ".join(f"c.{quote(c.name)}" for c in columns)
+    newest = ", c._newest" if model.newest_by is not None else ""
+    reject = (
+        "CASE WHEN c._noted IS NOT NULL THEN c._noted "
+        "WHEN c._identity IS NULL THEN 'missing_identifier' "
+        + (f"WHEN {' OR '.join(skip)} THEN '{SKIP}' " if skip else "")
+        + "END"
+    )
+    session.execute(f"DROP TABLE IF EXISTS {table}")
+    session.execute(
+        f"CREATE TEMP TABLE {table} AS SELECT {names}{newest}, c._identity, {reject} AS _reject "
+        f"FROM (SELECT b.*, {identity} AS _identity, CAST({note} AS text) AS _noted "
+        f"FROM {rows} AS b) AS c"
+    )
+
+
+def _copy(
+    engine: StateEngine,
+    session: Session,
+    source: Source,
+    model: Model,
+    columns: Sequence[Column],
+    staged: Staged,
+) -> str:
+    """Copy the model's rows, cast in the source, into a temporary table of the state engine."""
+    import pyarrow as pa
+
+    table = f"{engine.temporary}{_INCOMING}"
+    quote = engine.dialect.quote
+    select, copied = list(model.select), list(columns)
+    if model.newest_by is not None:
+        select.append(model.newest_by)
+        copied.append(Column("_newest", "", model.newest_state, WireType.STRING, position=-1))
+    ddl = [f"{quote(c.name)} {engine.dialect.ddl_type(c)}" for c in copied]
+    schema = arrow_schema(copied)
+    session.execute(f"DROP TABLE IF EXISTS {table}")
+    session.execute(f"CREATE TEMP TABLE {table} ({', '.join([*ddl, '_note text'])})")
+    noted = schema.append(pa.field("_note", pa.string()))
+    keys = [i for i, c in enumerate(columns) if c.is_key]
+    with source.read(model.sql, select, schema) as batches:
+        session.load(table, noted, _note_nul(batches, noted, keys, staged, engine))
+    return table
+
+
+def _note_nul(
+    batches: Iterator[pa.RecordBatch],
+    schema: pa.Schema,
+    keys: Sequence[int],
+    staged: Staged,
+    engine: StateEngine,
+) -> Iterator[pa.RecordBatch]:
+    """
+    Take NUL characters out of texts for an engine that cannot hold them, and note the rows.
+
+    A noted row keeps its key, so it does not look removed, and is rejected ``nul_character``. A
+    NUL in the key itself leaves no key: such a row is counted and left out.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for batch in batches:
+        found = pa.array([False] * batch.num_rows)
+        in_key = found
+        arrays = list(batch.columns)
+        if not engine.holds_nul:
+            for i, array in enumerate(arrays):
+                if not pa.types.is_string(array.type):
+                    continue
+                has = pc.fill_null(pc.match_substring(array, "\0"), fill_value=False)
+                if pc.any(has).as_py():
+                    arrays[i] = pc.replace_substring(array, "\0", "")
+                    found = pc.or_(found, has)
+                    in_key = pc.or_(in_key, has) if i in keys else in_key
+        note = pc.if_else(found, "nul_character", pa.scalar(None, pa.string()))
+        marked = pa.RecordBatch.from_arrays([*arrays, note], schema=schema)
+        if lost := pc.sum(in_key).as_py():
+            staged.queried += lost
+            staged.rejected["nul_character"] = staged.rejected.get("nul_character", 0) + lost
+            marked = marked.filter(pc.invert(in_key))
+        yield marked
+
+
+def _reject_null_keys(
+    engine: StateEngine, session: Session, staged: Staged, columns: Sequence[Column]
+) -> None:
+    keys = [engine.dialect.quote(c.name) for c in columns if c.is_key]
+    is_null = " OR ".join(f"{k} IS NULL" for k in keys)
+    rows, null_keys = session.rows(
+        f"SELECT count(*), COALESCE(sum(CASE WHEN {is_null} THEN 1 ELSE 0 END), 0) "
+        f"FROM {staged.table}"
+    )[0]
+    staged.queried += int(rows)
+    if null_keys:
+        staged.rejected["missing_key"] = int(null_keys)
+        session.execute(f"DELETE FROM {staged.table} WHERE {is_null}")
+
+
+def _refuse_duplicate_keys(
+    engine: StateEngine, session: Session, staged: Staged, model: Model, columns: Sequence[Column]
+) -> None:
+    keys = ", ".join(engine.dialect.quote(c.name) for c in columns if c.is_key)
+    duplicates = session.rows(
+        f"SELECT count(*) FROM (SELECT 1 FROM {staged.table} GROUP BY {keys} "
+        "HAVING count(*) > 1) AS d"
+    )[0][0]
+    if duplicates:
+        raise DuplicateKeys(
+            f"{duplicates} keys come more than once in the model; nothing was sent. "
+            "This shows them:\n"
+            f"SELECT {keys}, count(*) FROM (\n{model.sql}\n) AS q GROUP BY {keys} "
+            "HAVING count(*) > 1"
+        )
+
+
+def _reject_duplicate_identities(session: Session, staged: Staged, *, has_newest: bool) -> None:
+    """Mark rows that share an identity: all of them, or all but the newest."""
+    table = staged.table
+    shared = (
+        f"SELECT _identity FROM {table} WHERE _identity IS NOT NULL AND _reject IS NULL "
+        "GROUP BY _identity HAVING count(*) > 1"
+    )
+    if not session.rows(f"SELECT 1 FROM ({shared}) AS d LIMIT 1"):
+        return
+    newest = ""
+    if has_newest:
+        # Where even the newest is shared nothing decides, and all are rejected.
+        newest = " AND (t._newest IS NULL OR t._newest < n.newest OR n.ties > 1)"
+    session.execute(
+        f"UPDATE {table} AS t SET _reject = 'duplicate_identity' FROM ("
+        + (
+            f"SELECT x._identity, max(m.newest) AS newest, "
+            f"sum(CASE WHEN x._newest = m.newest THEN 1 ELSE 0 END) AS ties FROM {table} x "
+            f"JOIN (SELECT _identity, max(_newest) AS newest FROM {table} "
+            f"WHERE _identity IN ({shared}) GROUP BY _identity) m ON m._identity = x._identity "
+            "GROUP BY x._identity"
+            if has_newest
+            else shared
+        )
+        + f") AS n WHERE t._identity = n._identity AND t._reject IS NULL{newest}"
+    )
