@@ -215,7 +215,8 @@ class DuckDBSource(Source):
 
 def describe(connection: duckdb.DuckDBPyConnection, sql: str) -> list[SourceColumn]:
     """Describe the result of a query without running it."""
-    result = connection.execute(f"DESCRIBE SELECT * FROM (\n{sql}\n) AS q").fetchall()
+    # Not of a derived table: there the second of two columns of one name is renamed silently.
+    result = connection.execute(f"DESCRIBE {sql}").fetchall()
     return [SourceColumn(row[0], row[1]) for row in result]
 
 
