@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CHUNK_ROWS = 10_000
+_CHUNK_ROWS = 20_000
 _FOLD_EVERY_S = 600.0
 _LOG_EVERY_S = 10.0
 _RETRY_AFTER_S = {code: reason.retry_after_s for code, reason in REASONS.items()}
@@ -153,13 +153,13 @@ class Push:
         return self.done.stop is not None or self._should_stop()
 
     def _visit(self, ready: list[Batch]) -> tuple[pd.DataFrame | None, int]:
-        """Settle, open and read the next chunk, unless enough is waiting already."""
+        """Settle, open and read the next chunk, unless enough is on its way already."""
         lo = self.done.next_seq
         hi = lo - 1
         if self._is_over():
             # Opened for nothing otherwise: these rows stay as they are, and pending.
             self._take_back(ready)
-        elif len(self._in_flight) + len(ready) <= 2 * self._spec.threads:
+        elif len(self._in_flight) <= 2 * self._spec.threads:
             hi = min(lo + _CHUNK_ROWS - 1, self._last_seq)
         results, self._results = self._results, []
         if not results and not ready and hi < lo:

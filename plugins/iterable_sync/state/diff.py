@@ -201,13 +201,16 @@ class _Diff:
         names = ", ".join(f"d.{self._q(c)}" for c in self._columns)
         # A key that is gone and still absent is no news.
         is_news = f"NOT (s.{self._key} IS NULL AND t._status = 'gone')"
+        candidate_rows = " UNION ALL ".join(
+            f"SELECT {inner} FROM {tables} WHERE ({where}) AND {is_news}"
+            for tables, where in candidates.parts
+        )
         full = self._full_mask()
         return (
             f"SELECT row_number() OVER () AS _seq, d._op, {self._route()} AS _route, "
             f"CASE WHEN d._op = '{Op.CHANGED}' THEN d._changed ELSE '{full}' END AS _mask, "
             f"d._identity, d._old_identity, d._episode, d._key, {names} "
-            f"FROM (SELECT {inner} FROM {candidates.from_clause} "
-            f"WHERE ({candidates.where}) AND {is_news}) AS d"
+            f"FROM ({candidate_rows}) AS d"
         )
 
     def _op(self) -> str:

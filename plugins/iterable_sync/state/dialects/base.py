@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from iterable_sync.errors import IterableSyncError
+
 
 @dataclass(frozen=True, slots=True)
 class SourceColumn:
@@ -139,6 +141,10 @@ class StateEngine(ABC):
         """Say whether the model can be staged by CREATE TABLE AS."""
 
     @abstractmethod
+    def model_error(self, error: Exception) -> IterableSyncError | None:
+        """Give what a driver's error while the model runs means; None if it is no driver's."""
+
+    @abstractmethod
     def query_here(self, session: Session, source: Source) -> AbstractContextManager[None]:
         """Make the tables of a source of the same database visible to model SQL."""
 
@@ -178,16 +184,26 @@ class DiffSql:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Statements to run before, a FROM clause with ``s`` and ``t``, its WHERE, and after."""
+    """
+    Where candidates come from.
+
+    Args:
+        before, after: statements to run around.
+
+        parts: FROM clauses with ``s`` and ``t`` and their WHERE; together each candidate once.
+    """
 
     before: tuple[str, ...]
-    from_clause: str
-    where: str
+    parts: tuple[tuple[str, str], ...]
     after: tuple[str, ...]
 
 
 class Source(ABC):
-    """A database that models are read from."""
+    """
+    A database that models are read from.
+
+    Errors of :meth:`columns` and :meth:`read` are ours, and quote no row: a driver's message may.
+    """
 
     dialect: str
     """Name of the SQL dialect, as sqlglot knows it."""
@@ -196,22 +212,38 @@ class Source(ABC):
 
     @abstractmethod
     def columns(self, sql: str) -> list[SourceColumn]:
-        """Describe the result of the model without running it where the engine can."""
+        """
+        Describe the result of the model without running it where the engine can.
+
+        Raises:
+            ModelError: the engine does not take the SQL.
+
+            RetryLater: the engine cannot be asked now.
+        """
 
     @abstractmethod
     def cast(self, type_name: str) -> Cast:
         """Give the way of a type into the stage."""
+
+    def declared(self, cast: Cast, wire: WireType) -> Cast:
+        """Give the way of a column whose type in Iterable was declared."""
+        return cast
 
     @abstractmethod
     def read(
         self, sql: str, select: Sequence[str], schema: pa.Schema
     ) -> AbstractContextManager[Iterator[pa.RecordBatch]]:
         """
-        Run ``SELECT <select> FROM (<sql>)`` once, read-only, streamed.
+        Run ``SELECT <select> FROM (<sql>) AS q`` once, read-only, streamed.
 
         Args:
             select: expressions, one for each field of *schema*.
         """
+
+    def expression(self, cast: Cast, name: str, zone: str | None) -> str:
+        """Give the expression over ``q`` that brings a column, by its own name, into the stage."""
+        literal = "'" + (zone or "").replace("'", "''") + "'"
+        return cast.sql.format(f"q.{self.quote(name)}", literal)
 
     def quote(self, name: str) -> str:
         """Quote an identifier of this source."""
@@ -220,6 +252,14 @@ class Source(ABC):
     def text(self, expression: str) -> str:
         """Turn an expression into text, bytes compared."""
         return f"CAST({expression} AS text)"
+
+    def double(self, expression: str) -> str:
+        """Turn an expression, a number or its text, into a double."""
+        return f"CAST({expression} AS double precision)"
+
+    def shown(self, expression: str) -> str:
+        """Give an expression as SQL that a person can run."""
+        return expression
 
 
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:

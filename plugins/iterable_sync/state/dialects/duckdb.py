@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import time
+import os
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from iterable_sync.errors import ConfigError, StateBusy
-from iterable_sync.rows import Column, StateType, WireType
+from iterable_sync.errors import ConfigError, ModelError, RetryLater
+from iterable_sync.rows import Column, StateType
 from iterable_sync.state.dialects.base import (
     Candidates,
     Cast,
@@ -20,58 +20,18 @@ from iterable_sync.state.dialects.base import (
     SourceColumn,
     StateEngine,
 )
+from iterable_sync.state.dialects.duckdb_file import catalog_name, connect, when_free
+from iterable_sync.state.dialects.duckdb_types import duckdb_cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     import duckdb
     import pyarrow as pa
 
-_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
-_OPEN_FOR_S = 60.0
+    from iterable_sync.errors import IterableSyncError
+
 _READ_ROWS = 20_000
-
-_LONG = Cast(StateType.BIGINT, WireType.LONG, "CAST({0} AS BIGINT)")
-_DOUBLE = Cast(StateType.DOUBLE, WireType.DOUBLE, "CAST({0} AS DOUBLE)")
-_TEXT = Cast(StateType.TEXT, WireType.STRING, "CAST({0} AS VARCHAR)")
-_JSON = Cast(StateType.TEXT, WireType.JSON, "CAST(to_json({0}) AS VARCHAR)")
-# 39 digits fit no decimal(38): the wider integers travel as text and stay numbers for Iterable.
-_WIDE = Cast(StateType.TEXT, WireType.LONG, "CAST({0} AS VARCHAR)")
-_NAIVE = Cast(
-    StateType.TEXT,
-    WireType.DATETIME,
-    "CAST(timezone('UTC', timezone({1}, CAST({0} AS TIMESTAMP))) AS VARCHAR) || '+00:00'",
-    naive=True,
-)
-_CASTS = {
-    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"), _LONG),
-    "BIGINT": Cast(StateType.BIGINT, WireType.LONG),
-    **dict.fromkeys(("UBIGINT", "HUGEINT", "UHUGEINT", "BIGNUM", "VARINT"), _WIDE),
-    "FLOAT": _DOUBLE,
-    "DOUBLE": Cast(StateType.DOUBLE, WireType.DOUBLE),
-    "BOOLEAN": Cast(StateType.BOOLEAN, WireType.BOOLEAN),
-    "VARCHAR": Cast(StateType.TEXT, WireType.STRING),
-    "DATE": Cast(StateType.TEXT, WireType.DATE, "CAST({0} AS VARCHAR)"),
-    "TIMESTAMP WITH TIME ZONE": Cast(
-        StateType.TEXT,
-        WireType.DATETIME,
-        "CAST(timezone('UTC', {0}) AS VARCHAR) || '+00:00'",
-    ),
-    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"), _NAIVE),
-    "JSON": Cast(StateType.TEXT, WireType.JSON, "CAST({0} AS VARCHAR)"),
-}
-
-
-def duckdb_cast(type_name: str) -> Cast:
-    """Give the way of a DuckDB type into the stage."""
-    if found := _CASTS.get(type_name):
-        return found
-    if decimal := _DECIMAL.fullmatch(type_name):
-        scale = int(decimal[2])
-        wire = WireType.DOUBLE if scale else WireType.LONG
-        return Cast(StateType.DECIMAL, wire, f"CAST({{0}} AS DECIMAL(38,{scale}))", scale)
-    nested = type_name.endswith("]") or type_name.startswith(("STRUCT", "MAP", "UNION"))
-    return _JSON if nested else _TEXT
 
 
 class DuckDBDialect(Dialect):
@@ -143,49 +103,50 @@ class DuckDBSession:
         self.connection.execute("COMMIT")
 
 
-def connect(
-    path: str, *, read_only: bool = False, config: Mapping[str, str] | None = None
-) -> duckdb.DuckDBPyConnection:
-    """
-    Open a DuckDB file, waiting up to a minute for another process that has it open.
-
-    Raises:
-        StateBusy: it is still held; the message names the holder as DuckDB does.
-    """
+def model_error(error: Exception) -> IterableSyncError | None:
+    """Give what an error of DuckDB, while a model runs, means for the run."""
     import duckdb
 
-    until = time.monotonic() + _OPEN_FOR_S
-    pause = 0.05
-    while True:
-        try:
-            return duckdb.connect(path, read_only=read_only, config=dict(config or {}))
-        except duckdb.IOException as error:
-            if "lock" not in str(error).lower():
-                raise ConfigError(f"cannot open the DuckDB file {path}: {_first(error)}") from None
-            if time.monotonic() > until:
-                raise StateBusy(
-                    f"DuckDB file {path} is held by another process: {_first(error)}"
-                ) from None
-        time.sleep(pause)
-        pause = min(pause * 1.6, 1.0)
-
-
-def _first(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    if not isinstance(error, duckdb.Error):
+        return None
+    # Not its message: it may quote a value of a row.
+    kind = type(error).__name__
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return ConfigError(
+            f"the model SQL needs more memory than DuckDB may take ({kind}); raise memory_limit in "
+            "the extra of the connection"
+        )
+    if isinstance(error, duckdb.IOException):
+        return RetryLater(f"DuckDB cannot read or spill now: {kind}")
+    return ModelError(f"DuckDB cannot run the model SQL: {kind}")
 
 
 class DuckDBSource(Source):
-    """A DuckDB file that models are read from, always read-only."""
+    """
+    A DuckDB file that models are read from, always read-only.
+
+    Args:
+        memory_limit: of the engine, e.g. ``1GB``.
+
+        temp_directory: where it spills; below the system's temporary files by default.
+    """
 
     dialect = "duckdb"
     max_identifier_bytes = 1_000
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self, path: str, *, memory_limit: str = "1GB", temp_directory: str | None = None
+    ) -> None:
         self.path = path
+        self._config = {
+            "memory_limit": memory_limit,
+            "temp_directory": temp_directory
+            or str(Path(tempfile.gettempdir()) / f"iterable_sync_{os.getpid()}"),
+        }
 
     def columns(self, sql: str) -> list[SourceColumn]:
         """Describe the result of the model."""
-        connection = connect(self.path, read_only=True)
+        connection = connect(self.path, read_only=True, config=self._config)
         try:
             return describe(connection, sql)
         finally:
@@ -200,23 +161,43 @@ class DuckDBSource(Source):
         self, sql: str, select: Sequence[str], schema: pa.Schema
     ) -> Iterator[Iterator[pa.RecordBatch]]:
         """Run the model once, read-only, streamed."""
-        connection = connect(self.path, read_only=True)
+        named = ", ".join(
+            f"{expression} AS {self.quote(name)}"
+            for expression, name in zip(select, schema.names, strict=True)
+        )
+        connection = connect(self.path, read_only=True, config=self._config)
         try:
-            named = [
-                f"{expression} AS {self.quote(name)}"
-                for expression, name in zip(select, schema.names, strict=True)
-            ]
-            relation = connection.sql(f"SELECT {', '.join(named)} FROM (\n{sql}\n) AS q")
-            reader = relation.to_arrow_reader(_READ_ROWS)
-            yield (batch.cast(schema) for batch in reader)
+            yield self._batches(connection, f"SELECT {named} FROM (\n{sql}\n) AS q", schema)
         finally:
             connection.close()
 
+    def _batches(
+        self, connection: duckdb.DuckDBPyConnection, sql: str, schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in connection.sql(sql).to_arrow_reader(_READ_ROWS):
+                yield batch.cast(schema)
+        except Exception as error:
+            if (known := model_error(error)) is not None:
+                raise known from None
+            raise
+
 
 def describe(connection: duckdb.DuckDBPyConnection, sql: str) -> list[SourceColumn]:
-    """Describe the result of a query without running it."""
-    # Not of a derived table: there the second of two columns of one name is renamed silently.
-    result = connection.execute(f"DESCRIBE {sql}").fetchall()
+    """
+    Describe the result of a query without running it.
+
+    Raises:
+        ModelError: DuckDB does not take the query; its message, which quotes SQL but no rows.
+    """
+    import duckdb
+
+    try:
+        # Not of a derived table: there the second of two columns of one name is renamed silently.
+        result = connection.execute(f"DESCRIBE {sql}").fetchall()
+    except duckdb.Error as error:
+        first = str(error).splitlines()[0]
+        raise ModelError(f"DuckDB does not take the model SQL: {first}") from None
     return [SourceColumn(row[0], row[1]) for row in result]
 
 
@@ -244,6 +225,7 @@ class DuckDBState(StateEngine):
     ) -> None:
         self.path = path
         self.dialect = DuckDBDialect()
+        self._catalog = catalog_name(path)
         self._config = {
             "memory_limit": memory_limit,
             "temp_directory": temp_directory or f"{path}.tmp",
@@ -262,7 +244,7 @@ class DuckDBState(StateEngine):
 
     def table(self, name: str) -> str:
         """Give the quoted, qualified name of a permanent state table."""
-        return f"{self.dialect.quote(Path(self.path).stem)}.main.{self.dialect.quote(name)}"
+        return f"{self.dialect.quote(self._catalog)}.main.{self.dialect.quote(name)}"
 
     def prepare(self, session: Session) -> None:
         """Nothing: the file is the schema."""
@@ -274,13 +256,15 @@ class DuckDBState(StateEngine):
             for row in session.rows(
                 "SELECT column_name FROM duckdb_columns() "
                 "WHERE database_name = ? AND table_name = ? ORDER BY column_index",
-                (Path(self.path).stem, table),
+                (self._catalog, table),
             )
         ]
 
     def same_database(self, source: Source) -> bool:
         """
-        Say yes to any DuckDB file: it is attached beside the state's.
+        Say yes to a DuckDB file: it is attached beside the state's, by its own name.
+
+        No where that name is the state's: SQL that names its database would read the wrong one.
 
         Raises:
             ConfigError: it is the state's own file; a transaction cannot write two files, so state
@@ -293,40 +277,26 @@ class DuckDBState(StateEngine):
                 f"warehouse and state are the same DuckDB file, {self.path}; "
                 "give state a file of its own"
             )
-        return True
+        return catalog_name(source.path).lower() != self._catalog.lower()
+
+    def model_error(self, error: Exception) -> IterableSyncError | None:
+        """Give what an error of DuckDB, while a model runs, means for the run."""
+        return model_error(error)
 
     @contextmanager
     def query_here(self, session: Session, source: Source) -> Iterator[None]:
         """Attach the source read-only and make its tables the default ones."""
-        own = self.dialect.quote(Path(self.path).stem)
-        alias = self.dialect.quote(f"source_{time.monotonic_ns()}")
-        self._attach(session, cast("DuckDBSource", source).path, alias)
+        own = self.dialect.quote(self._catalog)
+        path = cast("DuckDBSource", source).path
+        attached = self.dialect.quote(catalog_name(path))
+        attach = f"ATTACH {self.dialect.literal(path)} AS {attached} (READ_ONLY)"
+        when_free(path, lambda: session.execute(attach))
         try:
-            session.execute(f"USE {alias}")
+            session.execute(f"USE {attached}")
             yield
         finally:
             session.execute(f"USE {own}")
-            session.execute(f"DETACH {alias}")
-
-    def _attach(self, session: Session, path: str, alias: str) -> None:
-        import duckdb
-
-        until = time.monotonic() + _OPEN_FOR_S
-        while True:
-            try:
-                session.execute(f"ATTACH {self.dialect.literal(path)} AS {alias} (READ_ONLY)")
-            except duckdb.IOException as error:
-                if "lock" not in str(error).lower():
-                    raise ConfigError(
-                        f"cannot open the DuckDB warehouse {path}: {_first(error)}"
-                    ) from None
-                if time.monotonic() > until:
-                    raise StateBusy(
-                        f"DuckDB warehouse {path} is held by another process: {_first(error)}"
-                    ) from None
-            else:
-                return
-            time.sleep(0.2)
+            session.execute(f"DETACH {attached}")
 
     def after_plan(self, session: Session, plan: str) -> None:
         """Nothing: row groups know their smallest and greatest ``_seq``."""
@@ -340,6 +310,8 @@ class DuckDBState(StateEngine):
         """
         keys = ", ".join(diff.keys)
         digest = f"hash({', '.join(diff.compared)})" if diff.compared else "0"
+
+        nothing = f"(SELECT * FROM {snapshot} WHERE FALSE) t"
 
         def side(table: str, alias: str, suspect: str) -> str:
             return (
@@ -355,10 +327,25 @@ class DuckDBState(StateEngine):
                 "WHERE s.h IS DISTINCT FROM t.h OR s.r IS NULL OR t.r IS NULL "
                 "OR s.suspect OR t.suspect",
             ),
-            from_clause=(
-                f"_candidates c LEFT JOIN {stage} s ON s.rowid = c.sr "
-                f"LEFT JOIN {snapshot} t ON t.rowid = c.tr"
+            # Each part joins the wide tables to the narrow one, never to each other: so no wide
+            # row is ever kept in a hash table, but for the changed ones.
+            parts=(
+                (
+                    f"(SELECT * FROM {stage} WHERE rowid IN "
+                    f"(SELECT sr FROM _candidates WHERE tr IS NULL)) s LEFT JOIN {nothing} ON FALSE",
+                    "TRUE",
+                ),
+                (
+                    f"_candidates c JOIN {stage} s ON s.rowid = c.sr "
+                    f"JOIN {snapshot} t ON t.rowid = c.tr",
+                    "TRUE",
+                ),
+                (
+                    f"(SELECT * FROM {snapshot} WHERE rowid IN "
+                    "(SELECT tr FROM _candidates WHERE sr IS NULL)) t "
+                    f"LEFT JOIN (SELECT * FROM {stage} WHERE FALSE) s ON FALSE",
+                    "TRUE",
+                ),
             ),
-            where="TRUE",
             after=("DROP TABLE _candidates",),
         )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from iterable_sync.errors import ModelError, RetryLater
-from iterable_sync.rows import Column, StateType, WireType
+from iterable_sync.rows import Column, StateType
 from iterable_sync.state.dialects.base import (
     Candidates,
     Cast,
@@ -19,64 +18,23 @@ from iterable_sync.state.dialects.base import (
     SourceColumn,
     StateEngine,
 )
+from iterable_sync.state.dialects.postgres_copy import copy_in, copy_out
+from iterable_sync.state.dialects.postgres_types import COMPOSITE, postgres_cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     import psycopg
     import pyarrow as pa
 
-_NUMERIC = re.compile(r"numeric(?:\((\d+),(-?\d+)\))?")
+    from iterable_sync.errors import IterableSyncError
+
 _MAX_IDENTIFIER_BYTES = 63
+_NUMERIC_OID = 1700
 
-_LONG = Cast(StateType.BIGINT, WireType.LONG, "CAST({0} AS bigint)")
-_TEXT = Cast(StateType.TEXT, WireType.STRING, 'CAST({0} AS text) COLLATE "C"')
-_JSON = Cast(StateType.TEXT, WireType.JSON, 'CAST({0} AS text) COLLATE "C"')
-_NESTED = Cast(StateType.TEXT, WireType.JSON, 'CAST(to_json({0}) AS text) COLLATE "C"')
-# numeric can be NaN, Infinity or longer than any decimal(38): as text it keeps every digit, and
-# trimmed it is one text per number.
-_DECIMAL = 'CAST(trim_scale({0}) AS text) COLLATE "C"'
-_CASTS = {
-    "smallint": _LONG,
-    "integer": _LONG,
-    "bigint": Cast(StateType.BIGINT, WireType.LONG),
-    "oid": _LONG,
-    "real": Cast(StateType.DOUBLE, WireType.DOUBLE, "CAST({0} AS double precision)"),
-    "double precision": Cast(StateType.DOUBLE, WireType.DOUBLE),
-    "money": Cast(
-        StateType.TEXT,
-        WireType.DOUBLE,
-        'CAST(trim_scale(CAST({0} AS numeric)) AS text) COLLATE "C"',
-    ),
-    "boolean": Cast(StateType.BOOLEAN, WireType.BOOLEAN),
-    "date": Cast(StateType.TEXT, WireType.DATE, 'CAST({0} AS text) COLLATE "C"'),
-    "timestamp with time zone": Cast(
-        StateType.TEXT,
-        WireType.DATETIME,
-        "(CAST({0} AT TIME ZONE 'UTC' AS text) || '+00:00') COLLATE \"C\"",
-    ),
-    "timestamp without time zone": Cast(
-        StateType.TEXT,
-        WireType.DATETIME,
-        "(CAST({0} AT TIME ZONE {1} AT TIME ZONE 'UTC' AS text) || '+00:00') COLLATE \"C\"",
-        naive=True,
-    ),
-    "json": _JSON,
-    "jsonb": _JSON,
-    "record": _NESTED,
-}
-
-
-def postgres_cast(type_name: str) -> Cast:
-    """Give the way of a Postgres type (as ``format_type`` names it) into the stage."""
-    if type_name.endswith("[]"):
-        return _NESTED
-    if found := _CASTS.get(re.sub(r"\((\d+)\)", "", type_name)):
-        return found
-    if numeric := _NUMERIC.fullmatch(type_name):
-        is_integer = numeric[2] is not None and int(numeric[2]) <= 0
-        return Cast(StateType.TEXT, WireType.LONG if is_integer else WireType.DOUBLE, _DECIMAL)
-    return _TEXT
+# SQLSTATE classes of what another time may not be there: a lost connection, conflicts, exhausted
+# resources, locks, timeouts and shutdowns.
+_PASSING = ("08", "40", "53", "55", "57", "58")
 
 
 class PostgresDialect(Dialect):
@@ -133,102 +91,20 @@ class PostgresSession:
         return self._run(sql, params).fetchall()
 
     def arrow(self, sql: str, schema: pa.Schema) -> pa.Table:
-        """Run a query and give it as a table of *schema*; COPY and Arrow's parser, in C."""
+        """Run a query and give it as a table of *schema*."""
         import pyarrow as pa
 
-        return pa.Table.from_batches(_copy_out(self.connection, sql, schema), schema)
+        return pa.Table.from_batches(copy_out(self.connection, sql, schema), schema)
 
     def load(self, table: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
-        """Append batches to a table, streamed through COPY."""
-        import pyarrow as pa
-        import pyarrow.csv as pa_csv
-
-        options = pa_csv.WriteOptions(include_header=False, quoting_style="all_valid")
-        names = ", ".join(f'"{n.replace(chr(34), chr(34) * 2)}"' for n in schema.names)
-        with (
-            self.connection.cursor() as cursor,
-            cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT csv)".encode()) as copy,
-        ):
-            for batch in batches:
-                sink = pa.BufferOutputStream()
-                pa_csv.write_csv(pa.Table.from_batches([batch], schema), sink, options)
-                copy.write(memoryview(sink.getvalue()))
+        """Append batches of *schema* to a table, streamed through COPY."""
+        copy_in(self.connection, table, schema, batches)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit at the end of the block, roll back on an error."""
         with self.connection.transaction():
             yield
-
-
-class _Chunks:
-    """The chunks of a COPY as the readable file that Arrow's CSV reader wants."""
-
-    closed = False
-
-    def __init__(self, chunks: Iterable[memoryview | bytes]) -> None:
-        self._chunks = iter(chunks)
-        self._rest = b""
-
-    def read(self, size: int = -1) -> bytes:
-        parts, have = [self._rest], len(self._rest)
-        while have < size or size < 0:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                break
-            parts.append(bytes(chunk))
-            have += len(chunk)
-        data = b"".join(parts)
-        self._rest = data[size:] if size >= 0 else b""
-        return data[:size] if size >= 0 else data
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def _copy_out(
-    connection: psycopg.Connection[Any], sql: str, schema: pa.Schema
-) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa
-    import pyarrow.csv as pa_csv
-
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY (\n{sql}\n) TO STDOUT (FORMAT csv)".encode()) as copy,
-    ):
-        chunks = iter(copy)
-        first = next(chunks, None)
-        if first is None:
-            return
-        file = _Chunks(_chain(first, chunks))
-        reader = pa_csv.open_csv(
-            pa.PythonFile(file, mode="r"),
-            read_options=pa_csv.ReadOptions(column_names=schema.names, block_size=1 << 22),
-            parse_options=pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=schema,
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
-                true_values=["t"],
-                false_values=["f"],
-            ),
-        )
-        yield from reader
-
-
-def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    yield from rest
 
 
 def connect(conninfo: str, *, read_only: bool = False) -> psycopg.Connection[Any]:
@@ -241,21 +117,53 @@ def connect(conninfo: str, *, read_only: bool = False) -> psycopg.Connection[Any
     import psycopg
 
     try:
-        connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+        connection = psycopg.connect(
+            conninfo, autocommit=True, prepare_threshold=None, client_encoding="UTF8"
+        )
     except psycopg.OperationalError as error:
         raise RetryLater(f"cannot connect to Postgres: {type(error).__name__}") from None
-    # Canonical text of dates needs ISO; the time zone stays the user's, models may rely on it.
-    connection.execute("SET datestyle = 'ISO, YMD'; SET extra_float_digits = 1")
-    connection.read_only = read_only
+    # Types become text in one way, whatever a role or database prefers; the time zone stays
+    # theirs, models may rely on it.
+    connection.execute(
+        "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET bytea_output = 'hex'; "
+        "SET extra_float_digits = 1"
+    )
+    if read_only:
+        # Holds for single statements too, which psycopg's own read_only does not.
+        connection.execute("SET default_transaction_read_only = on")
     return connection
 
 
-def database_id(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
-    """Identify a database, whatever connection string led to it."""
-    row = connection.execute(
-        "SELECT system_identifier::text, current_database() FROM pg_control_system()"
-    ).fetchone()
-    return tuple(row or ())
+def model_error(error: Exception) -> IterableSyncError | None:
+    """Give what an error of psycopg, while a model runs, means for the run."""
+    import psycopg
+
+    if not isinstance(error, psycopg.Error):
+        return None
+    state = error.sqlstate
+    if state is None or state.startswith(_PASSING):
+        return RetryLater(f"Postgres ended the model SQL: {state or type(error).__name__}")
+    # Only messages about syntax and rights (class 42) are sure to quote no value of a row.
+    words = error.diag.message_primary if state.startswith("42") else type(error).__name__
+    return ModelError(f"Postgres cannot run the model SQL: {state} {words}")
+
+
+def _identify(conninfo: str) -> tuple[str, ...] | None:
+    """Identify a database as one role sees it, whatever connection string led to it."""
+    import psycopg
+
+    connection = connect(conninfo)
+    try:
+        # Another role may not read the model's tables, another search_path finds others, another
+        # zone gives other texts: then a copy, read as the warehouse connection says, is right.
+        return connection.execute(
+            "SELECT system_identifier::text, current_database(), current_user::text, "
+            "current_setting('search_path'), current_setting('TimeZone') FROM pg_control_system()"
+        ).fetchone()
+    except psycopg.Error:
+        return None  # hosted servers may not show it; a copy is then the safe way
+    finally:
+        connection.close()
 
 
 class PostgresSource(Source):
@@ -283,15 +191,24 @@ class PostgresSource(Source):
     def read(
         self, sql: str, select: Sequence[str], schema: pa.Schema
     ) -> Iterator[Iterator[pa.RecordBatch]]:
-        """Run the model once, in one read-only transaction, streamed by COPY."""
+        """Run the model once, in one read-only statement, streamed by COPY."""
         connection = connect(self.conninfo, read_only=True)
         try:
-            with connection.transaction():
-                yield _copy_out(
-                    connection, f"SELECT {', '.join(select)} FROM (\n{sql}\n) AS q", schema
-                )
+            yield self._batches(
+                connection, f"SELECT {', '.join(select)} FROM (\n{sql}\n) AS q", schema
+            )
         finally:
             connection.close()
+
+    def _batches(
+        self, connection: psycopg.Connection[Any], sql: str, schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from copy_out(connection, sql, schema)
+        except Exception as error:
+            if (known := model_error(error)) is not None:
+                raise known from None
+            raise
 
 
 def describe(connection: psycopg.Connection[Any], sql: str) -> list[SourceColumn]:
@@ -301,6 +218,8 @@ def describe(connection: psycopg.Connection[Any], sql: str) -> list[SourceColumn
     Raises:
         ModelError: Postgres does not take the query; SQLSTATE and message, which quotes SQL but
             no rows.
+
+        RetryLater: the connection was lost.
     """
     import psycopg
 
@@ -311,9 +230,12 @@ def describe(connection: psycopg.Connection[Any], sql: str) -> list[SourceColumn
             described = cursor.description or []
             if not described:
                 return []
-            types = ", ".join(f"format_type({d.type_code}, {_typmod(d)})" for d in described)
+            types = ", ".join(_type_of(d) for d in described)
             named = cursor.execute(f"SELECT {types}".encode()).fetchone() or ()
     except psycopg.Error as error:
+        known = model_error(error)
+        if isinstance(known, RetryLater):
+            raise known from None
         raise ModelError(
             f"Postgres does not take the model SQL: {error.sqlstate} "
             f"{error.diag.message_primary or type(error).__name__}"
@@ -321,11 +243,17 @@ def describe(connection: psycopg.Connection[Any], sql: str) -> list[SourceColumn
     return [SourceColumn(d.name, t) for d, t in zip(described, named, strict=True)]
 
 
-def _typmod(column: psycopg.Column) -> str:
+def _type_of(column: psycopg.Column) -> str:
+    """Give the SQL expression of the name of a column's type."""
+    code = column.type_code
     # Only numeric needs its modifier here: scale 0 makes it an integer.
-    if column.type_code == 1700 and column.precision is not None:
-        return str(((column.precision << 16) | ((column.scale or 0) & 0x7FF)) + 4)
-    return "NULL"
+    modifier = "NULL"
+    if code == _NUMERIC_OID and column.precision is not None:
+        modifier = str(((column.precision << 16) | ((column.scale or 0) & 0x7FF)) + 4)
+    return (
+        f"CASE (SELECT typtype FROM pg_type WHERE oid = {code}) WHEN 'c' THEN '{COMPOSITE}' "
+        f"ELSE format_type({code}, {modifier}) END"
+    )
 
 
 class PostgresState(StateEngine):
@@ -394,23 +322,17 @@ class PostgresState(StateEngine):
         ]
 
     def same_database(self, source: Source) -> bool:
-        """Compare the servers' own identity, not the connection strings."""
+        """Compare what the servers say about themselves, not the connection strings."""
         if not isinstance(source, PostgresSource):
             return False
         if source.conninfo == self.conninfo:
             return True
-        return self._identify(self.conninfo) == self._identify(source.conninfo) is not None
+        mine = _identify(self.conninfo)
+        return mine is not None and mine == _identify(source.conninfo)
 
-    def _identify(self, conninfo: str) -> tuple[str, ...] | None:
-        import psycopg
-
-        connection = connect(conninfo)
-        try:
-            return database_id(connection)
-        except psycopg.Error:
-            return None  # hosted servers may not show it; a copy is then the safe way
-        finally:
-            connection.close()
+    def model_error(self, error: Exception) -> IterableSyncError | None:
+        """Give what an error of psycopg, while a model runs, means for the run."""
+        return model_error(error)
 
     @contextmanager
     def query_here(self, session: Session, source: Source) -> Iterator[None]:
@@ -435,10 +357,12 @@ class PostgresState(StateEngine):
         first = diff.keys[0]
         return Candidates(
             before=(f"ANALYZE {stage}",),
-            from_clause=f"{stage} s FULL JOIN {snapshot} t ON {diff.on}",
-            where=(
-                f"s.{first} IS NULL OR t.{first} IS NULL OR {differs} "
-                f"OR {diff.stage_suspect} OR {diff.snapshot_suspect}"
+            parts=(
+                (
+                    f"{stage} s FULL JOIN {snapshot} t ON {diff.on}",
+                    f"s.{first} IS NULL OR t.{first} IS NULL OR {differs} "
+                    f"OR {diff.stage_suspect} OR {diff.snapshot_suspect}",
+                ),
             ),
             after=(),
         )

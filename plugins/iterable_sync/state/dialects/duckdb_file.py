@@ -1,0 +1,65 @@
+"""Opening a DuckDB file, which one process at a time may do."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from iterable_sync.errors import ConfigError, StateBusy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import duckdb
+
+_T = TypeVar("_T")
+
+OPEN_FOR_S = 60.0
+"""How long an open waits for another process that holds the file."""
+
+_LOCKED = re.compile("could not set lock|conflicting lock", re.IGNORECASE)
+
+
+def connect(
+    path: str, *, read_only: bool = False, config: Mapping[str, str] | None = None
+) -> duckdb.DuckDBPyConnection:
+    """
+    Open a DuckDB file, waiting up to a minute for another process that has it open.
+
+    Raises:
+        StateBusy: it is still held; the message names the holder as DuckDB does.
+    """
+    import duckdb
+
+    def open_file() -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(path, read_only=read_only, config=dict(config or {}))
+
+    return when_free(path, open_file)
+
+
+def when_free(path: str, action: Callable[[], _T]) -> _T:
+    import duckdb
+
+    until = time.monotonic() + OPEN_FOR_S
+    pause = 0.05
+    while True:
+        try:
+            return action()
+        except duckdb.IOException as error:
+            first = str(error).splitlines()[0]
+            if not _LOCKED.search(first):
+                raise ConfigError(f"cannot open the DuckDB file {path}: {first}") from None
+            if time.monotonic() > until:
+                raise StateBusy(
+                    f"the DuckDB file {path} is held by another process: {first}"
+                ) from None
+        time.sleep(pause)
+        pause = min(pause * 1.6, 1.0)
+
+
+def catalog_name(path: str) -> str:
+    """Give the name by which DuckDB's SQL knows the database of a file."""
+    name = Path(path).name.lstrip(".").split(".")[0]
+    return f"{name}_db" if name.lower() in {"main", "temp", "system"} else name
