@@ -1,0 +1,171 @@
+"""
+Who a row is about: the same rule in SQL, for one row, and for a column.
+
+===========  ==============================================
+project      identity of a row
+===========  ==============================================
+email        its e-mail
+userId       its userId
+hybrid       its userId, or without one its e-mail
+===========  ==============================================
+
+An identity is text: ``email:ana@example.com`` or ``userId:U-7``. E-mails are trimmed and
+lower-cased for ASCII letters only, because the ``lower`` of DuckDB, Postgres and Python differ on
+others (``İ``, ``ẞ``). A userId is exact: case and spaces count in Iterable. Blank is no identifier.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from string import ascii_lowercase, ascii_uppercase
+from typing import TYPE_CHECKING
+
+from iterable_sync.rows import ProjectType
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EMAIL_PREFIX = "email:"
+USER_ID_PREFIX = "userId:"
+
+
+class IdentityReason(StrEnum):
+    """Why a row has no usable identity."""
+
+    MISSING = "missing_identifier"
+    EMAIL = "invalid_email"
+    USER_ID = "invalid_user_id"
+
+
+_BLANKS = " \t\r\n"
+# The engines write a tab in a literal differently, and both have chr().
+_BLANKS_SQL = "' ' || chr(9) || chr(13) || chr(10)"
+_TO_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+
+# Only what can be no address anywhere is refused: Iterable has the last word, by its own list of
+# top-level domains, and says so per row. No part of it can match in two ways, so time is linear in
+# `re` as in Arrow. No \s: it means other characters there.
+_EMAIL = (
+    r'(?:"[^"\x00-\x1f\x7f]+"|[^ @"\x00-\x1f\x7f]+)'
+    r"@(?:[^ @\x00-\x1f\x7f]*[^ @.\x00-\x1f\x7f]\.[^ @.\x00-\x1f\x7f]{2,}"
+    r"|\[[0-9A-Fa-f:.]+\])"
+)
+_MAX_EMAIL = 320
+# At most 52 printable ASCII characters, the last of them no space.
+_USER_ID = r"[\x20-\x7e]{0,51}[\x21-\x7e]"
+
+
+def identity_sql(email: str | None, user_id: str | None, project_type: ProjectType) -> str:
+    """
+    Give the SQL expression of a row's identity: text, or NULL where it has none.
+
+    The text is valid, and means the same, in DuckDB and in Postgres.
+
+    Args:
+        email: expression of the e-mail, of type text, already quoted; None if the model has none.
+
+        user_id: the same for the userId.
+
+        project_type: how the project identifies people.
+    """
+    by_email = "NULL"
+    if email is not None:
+        trimmed = f"trim({email}, {_BLANKS_SQL})"
+        lowered = f"translate({trimmed}, '{ascii_uppercase}', '{ascii_lowercase}')"
+        by_email = f"CASE WHEN {trimmed} <> '' THEN '{EMAIL_PREFIX}' || {lowered} END"
+    by_user_id = "NULL"
+    if user_id is not None:
+        by_user_id = (
+            f"CASE WHEN trim({user_id}, {_BLANKS_SQL}) <> '' "
+            f"THEN '{USER_ID_PREFIX}' || {user_id} END"
+        )
+    if project_type is ProjectType.EMAIL:
+        chosen = by_email
+    elif project_type is ProjectType.USER_ID:
+        chosen = by_user_id
+    else:
+        chosen = f"COALESCE({by_user_id}, {by_email})"
+    # The cast gives a bare NULL a type: CREATE TABLE AS needs one.
+    return f"CAST({chosen} AS text)"
+
+
+def identity(email: str | None, user_id: str | None, project_type: ProjectType) -> str | None:
+    """Give the identity of one row, or None; what :func:`identity_sql` says in SQL."""
+    by_email = by_user_id = None
+    if email is not None and (folded := fold_email(email)):
+        by_email = EMAIL_PREFIX + folded
+    if user_id is not None and user_id.strip(_BLANKS):
+        by_user_id = USER_ID_PREFIX + user_id
+    if project_type is ProjectType.EMAIL:
+        return by_email
+    if project_type is ProjectType.USER_ID:
+        return by_user_id
+    return by_user_id or by_email
+
+
+def fold_email(email: str) -> str:
+    """Give the form under which two spellings of an e-mail are one."""
+    return email.strip(_BLANKS).translate(_TO_LOWER)
+
+
+def is_email(text: str) -> bool:
+    """
+    Tell whether *text* may be an e-mail; linear in its length.
+
+    Source:
+        https://support.iterable.com/hc/en-us/articles/209082806: Iterable takes what the
+        EmailValidator of Apache Commons takes, documented; 64 + 1 + 255 characters is RFC 5321.
+    """
+    return len(text) <= _MAX_EMAIL and re.fullmatch(_EMAIL, text) is not None
+
+
+def is_user_id(text: str) -> bool:
+    """
+    Tell whether *text* may be a userId.
+
+    Source:
+        https://support.iterable.com/hc/en-us/articles/217744303: at most 52 characters, printable
+        ASCII, not empty, no space at the end; documented.
+    """
+    return re.fullmatch(_USER_ID, text) is not None
+
+
+def fold_emails(emails: pa.Array) -> pa.Array:
+    """Do :func:`fold_email` for a column; blank becomes null."""
+    import pyarrow.compute as pc
+
+    return pc.ascii_lower(trim_emails(emails))
+
+
+def trim_emails(emails: pa.Array) -> pa.Array:
+    """Trim a column of e-mails and leave their case; blank becomes null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed = pc.ascii_trim(emails, characters=_BLANKS)
+    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, trimmed.type), trimmed)
+
+
+def usable_user_ids(user_ids: pa.Array) -> pa.Array:
+    """Give a column of userIds as it is, but null where it is blank."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    blank = pc.equal(pc.ascii_trim(user_ids, characters=_BLANKS), "")
+    return pc.if_else(blank, pa.scalar(None, user_ids.type), user_ids)
+
+
+def are_emails(emails: pa.Array) -> pa.Array:
+    """Do :func:`is_email` for a column; null stays null."""
+    import pyarrow.compute as pc
+
+    matches = pc.match_substring_regex(emails, rf"\A(?:{_EMAIL})\z")
+    return pc.and_(matches, pc.less_equal(pc.utf8_length(emails), _MAX_EMAIL))
+
+
+def are_user_ids(user_ids: pa.Array) -> pa.Array:
+    """Do :func:`is_user_id` for a column; null stays null."""
+    import pyarrow.compute as pc
+
+    return pc.match_substring_regex(user_ids, rf"\A(?:{_USER_ID})\z")

@@ -1,0 +1,175 @@
+"""
+Names of Iterable fields: how they nest, which may not be written, and rows built from them.
+
+A dot or ``__`` nests: ``address.city`` and ``address__city`` are both the ``city`` of ``address``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import orjson
+
+from iterable_sync.errors import ConfigError
+from iterable_sync.rows import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pyarrow as pa
+
+    from iterable_sync.rows import Column
+
+Tree: TypeAlias = "dict[str, int | Tree]"
+
+_SUBSCRIPTIONS = "a sync of lists or subscriptions sets it without overwriting the others"
+_OWN = "Iterable sets it itself; exclude the column, or give the field another name"
+
+# Source: https://support.iterable.com/hc/en-us/articles/217744303, documented. The list there also
+# has signupDate, which a recorded update did write, and phoneNumber, timeZone, ip, city, region and
+# country, which are the usual fields for what they say: all of these may be written.
+MANAGED = {
+    "itblUserId": _OWN,
+    "itblInternal": _OWN,
+    "itblDS": _OWN,
+    "profileUpdatedAt": _OWN,
+    "signupSource": _OWN,
+    "devices": _OWN,
+    "browserTokens": _OWN,
+    "receivedSMSDisclaimer": _OWN,
+    "shoppingCartItems": "a sync of carts sets it",
+    "emailListIds": _SUBSCRIPTIONS,
+    "userListIds": _SUBSCRIPTIONS,
+    "subscribedMessageTypeIds": _SUBSCRIPTIONS,
+    "unsubscribedChannelIds": _SUBSCRIPTIONS,
+    "unsubscribedMessageTypeIds": _SUBSCRIPTIONS,
+    "email": "it identifies people; name its column with `email=`",
+    "userId": "it identifies people; name its column with `user_id=`",
+}
+
+
+def split_name(field: str) -> tuple[str, ...]:
+    """
+    Give the path of a field, e.g. ``('address', 'city')``.
+
+    Raises:
+        ConfigError: a part of the name is empty.
+    """
+    path = tuple(field.replace("__", ".").split("."))
+    if not all(path):
+        raise ConfigError(
+            f"field {field!r} has an empty part: a dot or '__' nests; rename the column in the SQL"
+        )
+    return path
+
+
+def dotted(field: str) -> str:
+    """Give the name under which ``users/getFields`` lists a field, e.g. ``address.city``."""
+    return ".".join(split_name(field))
+
+
+def check(columns: Iterable[Column], *, merge_nested_objects: bool) -> None:
+    """
+    Check that the fields of a sync can live side by side in one object, and may be written.
+
+    Raises:
+        ConfigError: two columns want one field, or one wants a field and another a part of it; a
+            field is managed by Iterable; or sending one of them alone would erase its neighbours.
+
+    Source:
+        https://support.iterable.com/hc/en-us/articles/360035402611: ``mergeNestedObjects`` merges
+        one level and replaces what lies deeper, documented.
+    """
+    seen: dict[str, str] = {}
+    replaced: dict[tuple[str, ...], str] = {}
+    for column in columns:
+        if column.role is not Role.FIELD:
+            continue
+        path = split_name(column.field)
+        if (why := MANAGED.get(path[0])) is not None:
+            raise ConfigError(f"field {column.field!r} cannot be written: {why}")
+        # Iterable tells `City` from `city`, and whoever maps both has made a mistake.
+        name = ".".join(path).lower()
+        if (other := seen.get(name)) is not None:
+            raise ConfigError(f"fields {other!r} and {column.field!r} are the same field")
+        seen[name] = column.field
+        whole = path[: 2 if merge_nested_objects else 1]
+        if len(path) > len(whole) and replaced.setdefault(whole, column.field) != column.field:
+            raise ConfigError(
+                f"fields {replaced[whole]!r} and {column.field!r} cannot be sent apart: Iterable "
+                f"replaces {'.'.join(whole)!r} as a whole; give it as one JSON column instead"
+            )
+    for name, field in seen.items():
+        parts = name.split(".")
+        for depth in range(1, len(parts)):
+            if (parent := seen.get(".".join(parts[:depth]))) is not None:
+                raise ConfigError(f"field {parent!r} is mapped, and {field!r} as a part of it")
+
+
+class Template:
+    """
+    JSON objects, one per row, out of columns of JSON texts.
+
+    Args:
+        fields: names, nested by dots or ``__``; none is a part of another.
+    """
+
+    def __init__(self, fields: Sequence[str]) -> None:
+        self._tree: Tree = {}
+        for index, field in enumerate(fields):
+            *parents, leaf = split_name(field)
+            node = self._tree
+            for parent in parents:
+                child = node.setdefault(parent, {})
+                if isinstance(child, int):
+                    raise ConfigError(f"field {fields[child]!r} is mapped, and {field!r} in it")
+                node = child
+            if leaf in node:
+                raise ConfigError(f"field {field!r} is mapped twice, or another is a part of it")
+            node[leaf] = index
+
+    def fill(self, columns: Sequence[pa.Array]) -> pa.Array:
+        """
+        Write the objects.
+
+        Args:
+            columns: JSON texts (``large_string``), one column per field; null: no such member.
+
+        Returns:
+            JSON texts; null where an object has no member.
+        """
+        return _objects(self._tree, columns)
+
+
+def _objects(tree: Tree, columns: Sequence[pa.Array]) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    always: list[pa.Array] = []
+    sometimes: list[pa.Array] = []
+    for name, node in tree.items():
+        texts = columns[node] if isinstance(node, int) else _objects(node, columns)
+        member = orjson.dumps(name).decode() + ":"
+        if texts.null_count:
+            sometimes.append(join(f",{member}", texts))
+        else:
+            # A member that every row has can stand first, where no comma goes.
+            always += ["," + member if always else "{" + member, texts]
+    if always:
+        return join(*always, *sometimes, "}", null="")
+    members = join(*sometimes, null="")
+    objects = join("{", pc.utf8_slice_codeunits(members, 1), "}")
+    return pc.if_else(pc.equal(members, ""), pa.scalar(None, objects.type), objects)
+
+
+def join(*pieces: str | pa.Array, null: str | None = None) -> pa.Array:
+    """Concatenate texts row by row; a null piece makes the row null, or counts as *null*."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    large = pa.large_string()
+    texts = [pa.scalar(piece, large) if isinstance(piece, str) else piece for piece in pieces]
+    handling = {"null_handling": "emit_null"} if null is None else {"null_replacement": null}
+    if null is not None:
+        handling["null_handling"] = "replace"
+    return pc.binary_join_element_wise(*texts, pa.scalar("", large), **handling)

@@ -1,0 +1,210 @@
+"""
+User profiles: ``POST /api/users/bulkUpdate``.
+
+===========  ================  ==============================  =====================
+project      a row has its     userId                          e-mail
+===========  ================  ==============================  =====================
+email        ``email``         top level, written to the user  identifies
+userId       ``userId``        identifies                      ``dataFields.email``
+hybrid       ``userId``        identifies                      ``dataFields.email``
+hybrid       ``email``         (the row has none)              identifies
+===========  ================  ==============================  =====================
+
+``preferUserId`` is never sent: its use is to make people of rows without an e-mail in email-based
+projects, and such rows are rejected. An identifier is never sent as null.
+
+A bad identity rejects the row. A bad value rejects its field, and the row goes on; a *changed* row
+that has nothing else to send is rejected too, with the reason of its first field. A *changed* or
+*removed* row with nothing to send at all (nulls of fields that Iterable does not have) gives no
+payload and no rejection: Iterable holds what it would say.
+
+A JSON column is one field and sent whole. While nested objects are merged, Iterable keeps a key
+that is no longer in it; a null for the key, or ``merge_nested_objects=False``, makes it go.
+
+Source: Iterable's Swagger 1.8 and https://support.iterable.com/hc/en-us/articles/29156459027348,
+documented. That null deletes a field is recorded for ``users/update`` only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import compress
+from typing import TYPE_CHECKING, Literal
+
+from iterable_sync.fields import Chunk, DataFields, flags, to_list, where
+from iterable_sync.identity import (
+    EMAIL_PREFIX,
+    USER_ID_PREFIX,
+    IdentityReason,
+    are_emails,
+    are_user_ids,
+    fold_emails,
+    trim_emails,
+    usable_user_ids,
+)
+from iterable_sync.names import join
+from iterable_sync.rows import Op, Payload, ProjectType, Rejection, Role
+from iterable_sync.values import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from iterable_sync.fields import Flags
+    from iterable_sync.rows import Column
+    from iterable_sync.sync_object import MapContext
+
+
+@dataclass(frozen=True)
+class Users:
+    """User profiles, addressed by e-mail or userId."""
+
+    name: str = "users"
+    lane: str = "profiles"
+    path: str = "/api/users/bulkUpdate"
+    array: str = "users"
+    sends: Literal["changed_fields", "whole"] = "changed_fields"
+    # Source: Swagger, 5 requests a second per project, documented; 80 % of that.
+    requests_per_s: float = 4.0
+    # Only the bytes of a request are limited (documented); 1,000 rows is what other clients send.
+    max_rows: int = 1_000
+    removals: frozenset[str] = frozenset({"ignore", "clear"})
+
+    def payloads(
+        self, frame: pd.DataFrame, context: MapContext
+    ) -> tuple[list[Payload], list[Rejection]]:
+        """Map a chunk; see :class:`iterable_sync.sync_object.SyncObject`."""
+        return _map(Chunk(frame), context)
+
+    def body(self, rows: Sequence[bytes], *, create_new_fields: bool) -> bytes:
+        """Wrap rows into a request body."""
+        flag = b"true" if create_new_fields else b"false"
+        return b'{"users":[%b],"createNewFields":%b}' % (b",".join(rows), flag)
+
+
+OBJECT = Users()
+
+_IDENTIFYING = {ProjectType.EMAIL: Role.EMAIL, ProjectType.USER_ID: Role.USER_ID}
+
+
+def _map(chunk: Chunk, context: MapContext) -> tuple[list[Payload], list[Rejection]]:
+    import pyarrow.compute as pc
+
+    columns = {column.role: column for column in context.columns}
+    by_email = flags(pc.starts_with(chunk.identity, EMAIL_PREFIX))
+    who, refused = _identities(chunk, by_email, context.project_type)
+    fields = DataFields(chunk, context.known_types)
+    for column in context.columns:
+        if column.role is Role.FIELD:
+            fields.add(column)
+    user_ids: pa.Array | None = None
+    if context.project_type is ProjectType.EMAIL:
+        if (beside := columns.get(Role.USER_ID)) is not None:
+            texts = usable_user_ids(chunk.sent_text(beside))
+            user_ids = fields.quote("userId", texts, are_user_ids(texts), IdentityReason.USER_ID)
+    elif (email := columns.get(Role.EMAIL)) is not None:
+        texts = where(~by_email, trim_emails(chunk.sent_text(email)))
+        quoted = fields.quote("email", texts, are_emails(texts), IdentityReason.EMAIL)
+        fields.add_text("email", quoted)
+    objects = fields.objects()
+
+    is_empty = flags(objects.is_null())
+    if user_ids is not None:
+        is_empty &= flags(user_ids.is_null())
+    # An added row without fields still makes its user.
+    is_silent = is_empty & (chunk.is_removed | flags(pc.equal(chunk.op, Op.CHANGED.value)))
+    # Plain text: drivers have their own ideas of an Enum.
+    rejections = [
+        Rejection(chunk.seqs[row], str(reason), field)
+        for row, field, reason in fields.refused
+        if row not in refused
+    ]
+    for row, _, reason in fields.refused:
+        if is_silent[row]:
+            refused.setdefault(row, reason)
+    rejections += [Rejection(chunk.seqs[row], str(reason)) for row, reason in refused.items()]
+    rejections.sort(key=lambda rejection: rejection.seq)
+    is_silent[list(refused)] = True
+
+    payloads = map(
+        Payload,
+        chunk.seqs,
+        to_list(chunk.identity),
+        _identifiers(chunk, who, columns, context.project_type),
+        _bodies(who, by_email, user_ids, objects, is_merged=context.merge_nested_objects),
+        fields.names(),
+    )
+    return list(compress(payloads, (~is_silent).tolist())), rejections
+
+
+def _identities(
+    chunk: Chunk, by_email: Flags, project_type: ProjectType
+) -> tuple[pa.Array, dict[int, str]]:
+    """Give the e-mail or userId that identifies each row, and why some have none."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    by_user_id = flags(pc.starts_with(chunk.identity, USER_ID_PREFIX))
+    usable = {
+        ProjectType.EMAIL: by_email,
+        ProjectType.USER_ID: by_user_id,
+        ProjectType.HYBRID: by_email | by_user_id,
+    }[project_type]
+    emails = pc.utf8_slice_codeunits(where(by_email, chunk.identity), len(EMAIL_PREFIX))
+    user_ids = pc.utf8_slice_codeunits(where(by_user_id, chunk.identity), len(USER_ID_PREFIX))
+    refused: dict[int, str] = {}
+    for wrong, reason in (
+        (~usable, IdentityReason.MISSING),
+        (by_email & ~flags(are_emails(emails)), IdentityReason.EMAIL),
+        (by_user_id & ~flags(are_user_ids(user_ids)), IdentityReason.USER_ID),
+    ):
+        for row in np.flatnonzero(wrong).tolist():
+            refused.setdefault(row, reason)
+    return pc.coalesce(emails, user_ids), refused
+
+
+def _identifiers(
+    chunk: Chunk, who: pa.Array, columns: dict[Role, Column], project_type: ProjectType
+) -> list[frozenset[str]]:
+    """Collect the names by which an answer may mean a row, whether they are sent or not."""
+    import pyarrow.compute as pc
+
+    named = [to_list(who)]
+    # What identifies every row of a project is in `who` already.
+    others = {Role.EMAIL: fold_emails, Role.USER_ID: usable_user_ids}
+    others.pop(_IDENTIFYING.get(project_type, Role.FIELD), None)
+    for role, texts in others.items():
+        if (column := columns.get(role)) is not None:
+            # A row without one gives its identity once more, and that counts once in a set.
+            named.append(to_list(pc.coalesce(texts(chunk.text(column.name)), who)))
+    return list(map(frozenset, zip(*named, strict=True)))
+
+
+def _bodies(
+    who: pa.Array,
+    by_email: Flags,
+    user_ids: pa.Array | None,
+    objects: pa.Array,
+    *,
+    is_merged: bool,
+) -> list[bytes]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    large = pa.large_string()
+    start = pc.if_else(
+        pa.array(by_email), pa.scalar('{"email":', large), pa.scalar('{"userId":', large)
+    )
+    beside = [] if user_ids is None else [join(',"userId":', user_ids)]
+    rows = join(
+        start,
+        quote(who, {}),
+        *beside,
+        ',"dataFields":',
+        pc.fill_null(objects, "{}"),
+        f',"mergeNestedObjects":{"true" if is_merged else "false"}}}',
+        null="",
+    )
+    return to_list(rows.cast(pa.large_binary()))

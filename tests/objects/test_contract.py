@@ -1,0 +1,106 @@
+"""What every sync object promises; a new one is found and held to it by being there."""
+
+from __future__ import annotations
+
+import json
+from typing import get_args, get_type_hints
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from iterable_sync import objects
+from iterable_sync.errors import ConfigError
+from iterable_sync.rows import Column, ProjectType, Role, StateType, WireType
+from iterable_sync.spec import SyncSpec
+from iterable_sync.sync_object import MapContext, SyncObject
+
+COLUMNS = (
+    Column("user_id", "userId", StateType.TEXT, WireType.STRING, 0, role=Role.USER_ID, is_key=True),
+    Column("email", "email", StateType.TEXT, WireType.STRING, 1, role=Role.EMAIL),
+    Column("city", "city", StateType.TEXT, WireType.STRING, 2),
+)
+CONTEXT = MapContext(COLUMNS, ProjectType.HYBRID, known_types={"city": "string"})
+LANES = {"profiles", "events", "commerce", "catalogs"}
+
+
+@pytest.fixture(params=objects.names())
+def sync_object(request: pytest.FixtureRequest) -> SyncObject:
+    return objects.get(request.param)
+
+
+def frame(rows: int) -> pd.DataFrame:
+    table = pa.table(
+        {
+            "_seq": pa.array(range(10, 10 + rows), pa.int64()),
+            "_op": pa.array(["added"] * rows, pa.string()),
+            "_mask": pa.array(["111"] * rows, pa.string()),
+            "_identity": pa.array([f"userId:{n}" for n in range(rows)], pa.string()),
+            "user_id": pa.array([f"{n}" for n in range(rows)], pa.string()),
+            "email": pa.array([f"{n}@example.com" for n in range(rows)], pa.string()),
+            "city": pa.array(["Lyon"] * rows, pa.string()),
+        }
+    )
+    return table.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def test_unknown_object_is_an_error_that_lists_the_known() -> None:
+    with pytest.raises(ConfigError, match=r"unknown sync object 'user'; known: .*users"):
+        objects.get("user")
+
+
+def test_name_that_is_a_path_is_no_object() -> None:
+    """What a DAG author writes is never imported unless it is one of the files."""
+    with pytest.raises(ConfigError, match="unknown sync object"):
+        objects.get("users.OBJECT")
+
+
+def test_object_has_the_name_of_its_file(sync_object: SyncObject) -> None:
+    assert sync_object is objects.get(sync_object.name)
+
+
+def test_declaration_is_complete(sync_object: SyncObject) -> None:
+    """The engine reads all of it, and codes around nothing."""
+    on_remove = set(get_args(get_type_hints(SyncSpec)["on_remove"]))
+
+    assert sync_object.lane in LANES
+    assert sync_object.path.startswith("/api/")
+    assert sync_object.sends in {"changed_fields", "whole"}
+    assert sync_object.requests_per_s > 0
+    assert sync_object.max_rows >= 1
+    assert {"ignore"} <= sync_object.removals <= on_remove
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_body_holds_its_rows(sync_object: SyncObject, create: bool) -> None:
+    """A body is JSON, its rows unchanged and in order, and its length without them is fixed."""
+    rows = [b'{"a":1}', '{"b":"é"}'.encode()]
+
+    body = sync_object.body(rows, create_new_fields=create)
+
+    assert json.loads(body)[sync_object.array] == [{"a": 1}, {"b": "é"}]
+    assert json.loads(body)["createNewFields"] is create
+    assert len(body) == len(sync_object.body([], create_new_fields=create)) + len(b",".join(rows))
+
+
+def test_body_is_not_longer_with_new_fields(sync_object: SyncObject) -> None:
+    """Batches are measured without new fields, and sent with them."""
+    lengths = [len(sync_object.body([], create_new_fields=create)) for create in (True, False)]
+
+    assert lengths[0] <= lengths[1]
+
+
+def test_empty_chunk_is_nothing(sync_object: SyncObject) -> None:
+    assert sync_object.payloads(frame(0), CONTEXT) == ([], [])
+
+
+def test_rows_become_payloads_in_order(sync_object: SyncObject) -> None:
+    """Every good row has one payload, which is an object in JSON and knows who it is about."""
+    payloads, rejections = sync_object.payloads(frame(5), CONTEXT)
+
+    assert [payload.seq for payload in payloads] == [10, 11, 12, 13, 14]
+    assert rejections == []
+    for n, payload in enumerate(payloads):
+        assert isinstance(json.loads(payload.body), dict)
+        assert payload.identity == f"userId:{n}"
+        assert payload.identifiers == {f"{n}", f"{n}@example.com"}
