@@ -1,0 +1,238 @@
+"""
+Reads which rows of a bulk request failed, from an answer that names people and not rows.
+
+Pure. The answer is believed only if it adds up: every named identifier is one of a row that was
+sent, and the counts meet. Anything else is *ambiguous*, and the rows are sent again in parts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from iterable_sync.rows import Payload
+
+_EMAILS, _USER_IDS = "Emails", "UserIds"
+
+# Source: UserBulkUpdateListResponse of Iterable's Swagger, documented; arrays of a later version
+# count as "refused". In this order: a row in two arrays gets the first reason.
+_REASON_OF_ARRAY = {
+    "forgotten": "forgotten",
+    "conflict": "conflict",
+    "invalid": "invalid_{kind}",
+    "notFound": "not_found",
+    "invalidData": "invalid_data",
+    "failed": "refused",
+}
+_DEPRECATED = ("invalidEmails", "invalidUserIds")
+
+
+class Reading(StrEnum):
+    """How far an answer can be believed."""
+
+    EXACT = "exact"
+    AMBIGUOUS = "ambiguous"  # taken, but not who: ask again with fewer rows
+    UNREADABLE = "unreadable"  # not the shape of an answer: the outcome is unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """
+    What an answer says about the rows.
+
+    Args:
+        failed: seq -> reason code; all other rows are accepted. Only if *reading* is exact.
+
+        uncreated: seq -> its fields that Iterable dropped; accepted rows only.
+
+        unplaced: dropped fields that no row has, by the names that Iterable gives.
+
+        created: fields that this request created.
+    """
+
+    reading: Reading
+    failed: dict[int, str] = field(default_factory=dict)
+    uncreated: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    unplaced: tuple[str, ...] = ()
+    created: tuple[str, ...] = ()
+
+
+def attribute(payloads: Sequence[Payload], answer: Any) -> Attribution:
+    """
+    Give each row of a bulk request its outcome.
+
+    E-mails are matched without regard to case: Iterable answers them lower-cased. ``noOp`` arrays
+    are rows that changed nothing, which is no failure.
+
+    Args:
+        payloads: the rows of the request, in any order.
+
+        answer: the parsed JSON of a 2xx.
+
+    Source:
+        POST /api/users/bulkUpdate: partial failure is a 200 with identifiers (documented,
+        recorded fixture). That noOp rows count as successes is assumed; both ways are taken.
+    """
+    counts = _counts(answer)
+    named = None if counts is None else _named(answer)
+    if counts is None or named is None:
+        return Attribution(Reading.UNREADABLE)
+    succeeded, failures = counts
+    failed = _rows_of(payloads, named)
+    if len(payloads) == 1:
+        reading, failed = _of_one(payloads[0], succeeded, failures, named, answer)
+    else:
+        believed = (
+            failed is not None
+            and len(failed) == failures
+            and _adds_up(len(payloads), succeeded, failures, answer)
+        )
+        reading = Reading.EXACT if believed else Reading.AMBIGUOUS
+    if reading is not Reading.EXACT or failed is None:
+        return Attribution(reading)
+    uncreated, unplaced = _dropped(payloads, failed, _names(answer, "filteredOutFields"))
+    return Attribution(reading, failed, uncreated, unplaced, tuple(_names(answer, "createdFields")))
+
+
+def covering(fields: Iterable[str], name: str) -> tuple[str, ...]:
+    """
+    Give those of a row's fields that Iterable may mean by *name*.
+
+    ``address`` covers ``address.zip``, and a row that has ``address`` as one value has its
+    ``address.zip`` in it.
+    """
+    name = name.removeprefix("dataFields.")
+    return tuple(
+        own
+        for own in fields
+        if own == name or own.startswith(f"{name}.") or name.startswith(f"{own}.")
+    )
+
+
+def known_among(fields: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
+    """Give those of *fields* that Iterable lists under one of *names*."""
+    listed = list(names)
+    return tuple(own for own in fields if any(covering((own,), name) for name in listed))
+
+
+def _counts(answer: Any) -> tuple[int, int] | None:
+    if not isinstance(answer, dict):
+        return None
+    succeeded, failures = answer.get("successCount"), answer.get("failCount")
+    if type(succeeded) is not int or type(failures) is not int or min(succeeded, failures) < 0:
+        return None
+    return succeeded, failures
+
+
+def _named(answer: Mapping[str, Any]) -> list[tuple[str, bool, str]] | None:
+    """Give (reason, is an e-mail, identifier) of every failure; None if the shape is wrong."""
+    lists = answer.get("failedUpdates")
+    if lists is None:
+        lists = {}
+    if not isinstance(lists, dict):
+        return None
+    arrays = [*lists.items(), *((name, answer.get(name)) for name in _DEPRECATED)]
+    named: list[tuple[str, bool, str]] = []
+    for name, values in arrays:
+        if values is None or name.startswith("noOp"):
+            continue
+        if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
+            return None
+        named += [(_reason(name), name.endswith(_EMAILS), value) for value in values]
+    rank = {reason: place for place, reason in enumerate(_REASON_OF_ARRAY.values())}
+    # "invalid_{kind}" ranks for both kinds; what is unknown comes last.
+    return sorted(named, key=lambda one: rank.get(_without_kind(one[0]), len(rank)))
+
+
+def _reason(array: str) -> str:
+    is_email = array.endswith(_EMAILS)
+    stem = array.removesuffix(_EMAILS if is_email else _USER_IDS)
+    reason = _REASON_OF_ARRAY.get(stem, "refused")
+    return reason.format(kind="email" if is_email else "user_id")
+
+
+def _without_kind(reason: str) -> str:
+    return "invalid_{kind}" if reason in {"invalid_email", "invalid_user_id"} else reason
+
+
+def _rows_of(
+    payloads: Sequence[Payload], named: Sequence[tuple[str, bool, str]]
+) -> dict[int, str] | None:
+    """Give seq -> reason; None if an identifier is of no row."""
+    if not named:
+        return {}  # the usual answer; no index of a thousand rows for it
+    if not named:
+        return {}
+    exact: defaultdict[str, list[int]] = defaultdict(list)
+    folded: defaultdict[str, list[int]] = defaultdict(list)
+    for payload in payloads:
+        for identifier in payload.identifiers:
+            exact[identifier].append(payload.seq)
+            folded[_fold(identifier)].append(payload.seq)
+    failed: dict[int, str] = {}
+    for reason, is_email, identifier in named:
+        seqs = folded.get(_fold(identifier)) if is_email else exact.get(identifier)
+        if not seqs:
+            return None
+        for seq in seqs:
+            failed.setdefault(seq, reason)
+    return failed
+
+
+def _fold(identifier: str) -> str:
+    return identifier.strip().lower()
+
+
+def _of_one(
+    payload: Payload,
+    succeeded: int,
+    failures: int,
+    named: Sequence[tuple[str, bool, str]],
+    answer: Mapping[str, Any],
+) -> tuple[Reading, dict[int, str] | None]:
+    """Attribute by elimination: whoever is named, it can only be this row."""
+    if succeeded + failures > 1:
+        return Reading.UNREADABLE, None
+    if failures == 1 or named:
+        return Reading.EXACT, {payload.seq: named[0][0] if named else "refused"}
+    if succeeded == 1 or _adds_up(1, succeeded, failures, answer):
+        return Reading.EXACT, {}
+    return Reading.UNREADABLE, None
+
+
+def _adds_up(sent: int, succeeded: int, failures: int, answer: Mapping[str, Any]) -> bool:
+    if succeeded + failures == sent:
+        return True
+    unchanged = sum(len(_names(answer, f"noOp{kind}")) for kind in (_EMAILS, _USER_IDS))
+    return unchanged > 0 and succeeded + failures + unchanged == sent
+
+
+def _names(answer: Mapping[str, Any], key: str) -> list[str]:
+    values = answer.get(key)
+    return [v for v in values if isinstance(v, str)] if isinstance(values, list) else []
+
+
+def _dropped(
+    payloads: Iterable[Payload], failed: Mapping[int, str], dropped: Sequence[str]
+) -> tuple[dict[int, tuple[str, ...]], tuple[str, ...]]:
+    if not dropped:
+        return {}, ()
+    rows = list(payloads)
+    uncreated: dict[int, tuple[str, ...]] = {}
+    for payload in rows:
+        own = {f: None for name in dropped for f in covering(payload.fields, name)}
+        if own and payload.seq not in failed:
+            uncreated[payload.seq] = tuple(own)
+    unplaced = tuple(_unplaced(rows, dropped))
+    return uncreated, unplaced
+
+
+def _unplaced(rows: Sequence[Payload], dropped: Iterable[str]) -> Iterator[str]:
+    for name in dropped:
+        if not any(covering(payload.fields, name) for payload in rows):
+            yield name
