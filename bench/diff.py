@@ -3,8 +3,9 @@ Stage and diff, beside the engine's own bare hash-join diff, in one process. A J
 
 Bare: ``CREATE TABLE AS`` the model, then a hash join by key that keeps the rows of which a value IS
 DISTINCT FROM the old one. ``bare_hash_s`` is the same with the native row hash in place of the
-values, which must not be trusted over native types. Ours also casts by the type table, computes identities, looks for duplicate keys and identities,
-finds out which fields changed, applies NULL policies and rejections, and writes a permanent plan.
+values, which must not be trusted over native types. Ours also casts by the type table, computes
+identities, looks for duplicate keys and identities, finds out which fields changed, applies NULL
+policies and rejections, and writes a permanent plan.
 
     python bench/diff.py --rows 1000000 --engine duckdb
     python bench/diff.py --rows 1000000 --engine postgres

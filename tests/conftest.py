@@ -12,6 +12,11 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from harness import World
+
+    from iterable_sync.sandbox.server import SandboxServer
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +61,49 @@ def postgres_db(postgres_url: str) -> Iterator[str]:
     finally:
         with psycopg.connect(postgres_url, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def iterable_server() -> Iterator[SandboxServer]:
+    """Start a sandbox for the session, without rate limits."""
+    from iterable_sync.sandbox.server import SandboxServer
+
+    with SandboxServer(rate_limits=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def warehouse_db(postgres_url: str) -> str:
+    """Create a database for the worlds of a session; each test has schemas of its own in it."""
+    import psycopg
+
+    name = f"worlds_{uuid4().hex[:12]}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        # Nothing here outlives the session: no need to wait for the disk.
+        connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    return postgres_url.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def duckdb_world(iterable_server: SandboxServer, tmp_path: Path) -> World:
+    """Give a warehouse and state in two DuckDB files, and an empty email-based project."""
+    from harness import duckdb_world
+
+    return duckdb_world(iterable_server, tmp_path)
+
+
+@pytest.fixture
+def postgres_world(iterable_server: SandboxServer, warehouse_db: str) -> Iterator[World]:
+    """Give a warehouse and state in two schemas of PostgreSQL, and an empty project."""
+    from harness import postgres_world
+
+    with postgres_world(iterable_server, warehouse_db, f"t{uuid4().hex[:12]}") as world:
+        yield world
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def world(request: pytest.FixtureRequest) -> World:
+    """Give a world of either engine."""
+    made: World = request.getfixturevalue(f"{request.param}_world")
+    return made

@@ -10,6 +10,7 @@ and a batch costs no commit of its own.
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -17,9 +18,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from iterable_sync.batching import split
-from iterable_sync.errors import ConfigError
+from iterable_sync.errors import ConfigError, IterableSyncError
 from iterable_sync.names import dotted
 from iterable_sync.reasons import REASONS
+from iterable_sync.retrying import read_patiently
 from iterable_sync.rows import BatchResult, Role
 from iterable_sync.sync_object import MapContext
 
@@ -89,6 +91,7 @@ class Push:
         last_seq: int,
         should_stop: Callable[[], bool],
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._spec = spec
         self._object = sync_object
@@ -98,10 +101,12 @@ class Push:
         self._last_seq = last_seq
         self._should_stop = should_stop
         self._clock = clock
+        self._sleep = sleep
         self._column_of = {
             dotted(c.field): c.name for c in state.columns if c.role is Role.FIELD
         } | {c.field: c.name for c in state.columns if c.role is not Role.FIELD}
         self._known: dict[str, str] = {}
+        self._listed: set[str] = set()
         self._in_flight: dict[Future[BatchResult], Batch] = {}
         self._results: list[BatchResult] = []
         self._number = 1
@@ -114,7 +119,7 @@ class Push:
         Raises:
             LeaseLost: another run took over; what is open stays open for it to fold.
         """
-        self._known = self._client.known_fields()
+        self._learn(self._read_fields())
         self._check_new_fields()
         ready: list[Batch] = []
         folded_at = logged_at = self._clock()
@@ -145,6 +150,20 @@ class Push:
                     future.cancel()
                 raise
         return self.done
+
+    def _learn(self, known: dict[str, str]) -> None:
+        """Take what Iterable lists; an object is known by any of its parts."""
+        self._known = known
+        self._listed |= known.keys()
+        for name in known:
+            while "." in name:
+                name = name.rpartition(".")[0]  # noqa: PLW2901 - walks up
+                self._listed.add(name)
+
+    def _read_fields(self) -> dict[str, str]:
+        # Spreads waits; nothing secret hangs on it.
+        rng = random.Random()  # noqa: S311
+        return read_patiently(self._client.known_fields, rng=rng, sleep=self._sleep)
 
     def _is_done(self) -> bool:
         return self._is_over() or self.done.next_seq > self._last_seq
@@ -211,7 +230,10 @@ class Push:
 
     def _submit(self, pool: ThreadPoolExecutor, batches: list[Batch]) -> None:
         for batch in batches:
-            if unknown := self._unknown_fields(batch):
+            if self.done.stop is not None:
+                left = [payload.seq for payload in batch.payloads]
+                self._settle(BatchResult(batch, list(batch.rejections), not_applied=left))
+            elif unknown := self._unknown_fields(batch):
                 self._create_fields(pool, batch, unknown)
             else:
                 self._in_flight[pool.submit(self._deliverer.deliver, batch)] = batch
@@ -220,7 +242,7 @@ class Push:
     def _unknown_fields(self, batch: Batch) -> frozenset[str]:
         # Rows of one mapping share their tuple of names, so few distinct ones are looked at.
         carried = {id(p.fields): p.fields for p in batch.payloads}
-        return frozenset(f for names in carried.values() for f in names if f not in self._known)
+        return frozenset(f for names in carried.values() for f in names if f not in self._listed)
 
     def _create_fields(
         self, pool: ThreadPoolExecutor, batch: Batch, unknown: frozenset[str]
@@ -236,11 +258,15 @@ class Push:
         self._in_flight[pool.submit(self._deliverer.deliver, batch)] = batch
         self._take(wait(self._in_flight).done)
         if not self._is_over():
-            self._known = self._client.known_fields()
+            try:
+                self._learn(self._read_fields())
+            except IterableSyncError as error:
+                # What was sent is settled all the same; the rest of the plan stays pending.
+                self.done.stop = error
+                return
             self.done.new_fields |= unknown & self._known.keys()
             # What Iterable did not create is not asked for again in this run.
-            for name in unknown - self._known.keys():
-                self._known[name] = ""
+            self._listed |= unknown
 
     def _collect(self, *, until: float, ready: list[Batch]) -> None:
         """Wait for answers until it is time to visit the database again."""
@@ -261,22 +287,23 @@ class Push:
     def _take(self, finished: set[Future[BatchResult]]) -> None:
         for future in finished:
             del self._in_flight[future]
-            result = future.result()
-            self._results.append(result)
-            self.done.requests += result.requests
-            self.done.bytes_sent += result.bytes_sent
-            self.done.reasons.update(r.reason for r in result.rejections if r.field is None)
-            for fields in result.uncreated.values():
-                self.done.uncreated.update(fields)
-            if result.stop is not None and self.done.stop is None:
-                self.done.stop = result.stop
+            self._settle(future.result())
+
+    def _settle(self, result: BatchResult) -> None:
+        self._results.append(result)
+        self.done.requests += result.requests
+        self.done.bytes_sent += result.bytes_sent
+        self.done.reasons.update(r.reason for r in result.rejections if r.field is None)
+        for fields in result.uncreated.values():
+            self.done.uncreated.update(fields)
+        if result.stop is not None and self.done.stop is None:
+            self.done.stop = result.stop
 
     def _check_new_fields(self) -> None:
         if self._spec.new_fields != "fail":
             return
         wanted = {dotted(c.field) for c in self._state.columns if c.role is Role.FIELD}
-        prefixes = {name.partition(".")[0] for name in self._known}
-        if unknown := sorted(wanted - self._known.keys() - prefixes):
+        if unknown := sorted(wanted - self._listed):
             raise ConfigError(
                 f"{len(unknown)} fields are not known to the Iterable project: "
                 f"{', '.join(unknown)}; create them there, or say new_fields='create'"

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Op(StrEnum):
@@ -138,14 +142,15 @@ class Batch:
     """
     A contiguous range of the plan: one journal row, one request (more where it is isolated).
 
-    ``rejections`` are the rows and fields of the range that mapping refused; a range may hold
+    ``payloads`` is mostly a slice of a block, see :mod:`iterable_sync.payloads`: an object for each
+    row is made only for who looks at rows. ``rejections`` are the rows and fields of the range that mapping refused; a range may hold
     nothing else, then nothing is sent.
     """
 
     number: int
     seq_lo: int
     seq_hi: int
-    payloads: list[Payload]
+    payloads: Sequence[Payload]
     rejections: list[Rejection] = field(default_factory=list)
     new_fields: frozenset[str] = frozenset()
 

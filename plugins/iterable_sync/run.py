@@ -37,6 +37,7 @@ def run_sync(
     state: StateEngine,
     should_stop: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> RunReport:
     """
     Send Iterable what changed in the warehouse since it last accepted it.
@@ -44,6 +45,8 @@ def run_sync(
     Args:
         should_stop: true once the run should end: no further request starts, those on their way
             are finished and recorded.
+
+        clock, sleep: monotonic seconds.
 
     Returns:
         The report. ``report.end`` says how the run ended: clean, something held, too much
@@ -64,14 +67,16 @@ def run_sync(
             f"on_remove={spec.on_remove!r} is not for {spec.object}; "
             f"it knows {', '.join(sorted(sync_object.removals))}"
         )
-    sync_state = SyncState(state, source, spec, client.project, sync_object.lane, clock=clock)
+    sync_state = SyncState(
+        state, source, spec, client.project, sync_object.lane, clock=clock, sleep=sleep
+    )
     report = RunReport(spec.sync, sync_state.run_id, dry_run=spec.dry_run)
     if spec.dry_run:
         _plan(spec, sync_state, report, clock)
         return report
     try:
         sync_state.begin()
-        return _run(spec, sync_state, sync_object, client, report, should_stop, clock)
+        return _run(spec, sync_state, sync_object, client, report, should_stop, clock, sleep)
     finally:
         sync_state.lease.release()
 
@@ -84,6 +89,7 @@ def _run(
     report: RunReport,
     should_stop: Callable[[], bool],
     clock: Callable[[], float],
+    sleep: Callable[[float], None],
 ) -> RunReport:
     staged, plan = _plan(spec, sync_state, report, clock)
     keyless = sum(staged.rejected.values())
@@ -100,15 +106,21 @@ def _run(
                 Deliverer(
                     client,
                     sync_object,
-                    Pacer(spec.requests_per_s or sync_object.requests_per_s),
+                    Pacer(
+                        spec.requests_per_s or sync_object.requests_per_s, clock=clock, sleep=sleep
+                    ),
                     may_post=lambda: sync_state.lease.may_post(client.deadline_s),
                     should_stop=should_stop,
+                    clock=clock,
+                    sleep=sleep,
                 ),
                 last_seq=plan.last_seq,
                 should_stop=should_stop,
                 clock=clock,
+                sleep=sleep,
             )
-            pushed = pusher.run()
+            pushed = pusher.done
+            pusher.run()
         except RetryLater as error:
             pushed.stop = error
         except ConfigError:
@@ -217,7 +229,7 @@ def _record(
     state: str | None,
 ) -> None:
     """Fold, count what was folded against what was planned, write the report: steps 8 and 9."""
-    pending = sync_state.pending(pushed.next_seq)
+    pending = sync_state.pending()
     is_complete = state is None and pushed.stop is None and not pending.total()
     sync_state.finish(is_complete=is_complete)
     folded = sync_state.folded

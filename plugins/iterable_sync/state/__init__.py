@@ -8,11 +8,13 @@ A state engine (:class:`DuckDBState`, :class:`PostgresState`) keeps it; a source
 from __future__ import annotations
 
 from iterable_sync.state.dialects.base import Source, StateEngine
+from iterable_sync.state.dialects.dbapi import DbApiSource
 from iterable_sync.state.dialects.duckdb import DuckDBSource, DuckDBState
 from iterable_sync.state.dialects.postgres import PostgresSource, PostgresState
 from iterable_sync.state.runs import SyncState
 
 __all__ = [
+    "DbApiSource",
     "DuckDBSource",
     "DuckDBState",
     "PostgresSource",

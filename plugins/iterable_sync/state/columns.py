@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from iterable_sync.errors import ConfigError, ModelError
 from iterable_sync.model import author_names, check_select, match_names
 from iterable_sync.rows import Column, NullPolicy, Role, StateType, WireType
+from iterable_sync.values import can_become
 
 if TYPE_CHECKING:
-    from iterable_sync.spec import SyncSpec
+    from collections.abc import Sequence
+
+    from iterable_sync.spec import FieldSpec, SyncSpec
     from iterable_sync.state.dialects.base import Cast, Dialect, Source
 
 _IDENTITY_FIELDS = {Role.EMAIL: "email", Role.USER_ID: "userId"}
@@ -29,6 +33,8 @@ class Model:
 
         select: for each column the expression over ``q`` that brings it into the stage.
 
+        duplicates: SQL for a person, which shows keys that come more than once.
+
         newest_by: the expression that orders rows of one identity, or None.
 
         newest_state: the type of that expression.
@@ -37,6 +43,7 @@ class Model:
     sql: str
     columns: tuple[Column, ...]
     select: tuple[str, ...]
+    duplicates: str
     newest_by: str | None = None
     newest_state: StateType = StateType.TEXT
 
@@ -70,23 +77,34 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect) -> Model:
                 f"{argument} names columns that the model does not have: {', '.join(missing)}; "
                 f"it has {', '.join(names)}"
             )
+    zone = _zone(spec.timezone)
     keys = {name.lower() for name in spec.key}
     excluded = {name.lower() for name in spec.exclude} - keys
+    declared = {name.lower(): of for name, of in spec.fields.items()}
     roles = _roles(spec, by_lower)
     columns: list[Column] = []
     select: list[str] = []
     newest_by, newest_state = None, StateType.TEXT
     for name, column in zip(names, described, strict=True):
-        # The engine's own spelling addresses the column; the author's names the field.
-        quoted = f"q.{source.quote(column.name)}"
-        cast = source.cast(column.type)
-        expression = _expression(cast, quoted, name, column.type, spec.timezone)
-        if spec.newest_by and name.lower() == spec.newest_by.lower():
-            newest_by, newest_state = _orderable(cast, expression, name)
-        if name.lower() in excluded:
+        lower = name.lower()
+        is_newest = spec.newest_by is not None and lower == spec.newest_by.lower()
+        if lower in excluded and not is_newest:
             continue
-        role = roles.get(name.lower(), Role.FIELD)
-        columns.append(_column(spec, name, column.type, cast, role, is_key=name.lower() in keys))
+        cast = source.cast(column.type)
+        wire = declared[lower].type if lower in declared else None
+        if wire is not None:
+            cast = source.declared(cast, wire)
+        _check_zone(cast, name, column.type, zone)
+        # The engine's own spelling addresses the column; the author's names the field.
+        expression = source.expression(cast, column.name, zone)
+        if is_newest:
+            newest_by, newest_state = _orderable(source, cast, expression, name)
+        if lower in excluded:
+            continue
+        role = roles.get(lower, Role.FIELD)
+        columns.append(
+            _column(spec, name, column.type, cast, role, declared.get(lower), is_key=lower in keys)
+        )
         select.append(
             source.text(expression) if columns[-1].state is not cast.state else expression
         )
@@ -95,8 +113,24 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect) -> Model:
         zip(columns, select, strict=True),
         key=lambda pair: order.get(pair[0].name.lower(), len(order)),
     )
+    shown = [(source.shown(e), source.quote(c.name)) for c, e in pairs if c.is_key]
     return Model(
-        sql, tuple(c for c, _ in pairs), tuple(s for _, s in pairs), newest_by, newest_state
+        sql,
+        tuple(c for c, _ in pairs),
+        tuple(s for _, s in pairs),
+        _duplicates(sql, shown),
+        newest_by,
+        newest_state,
+    )
+
+
+def _duplicates(sql: str, keys: Sequence[tuple[str, str]]) -> str:
+    """Give the SQL that shows keys which come more than once, compared as the stage does."""
+    named = ", ".join(f"{expression} AS {name}" for expression, name in keys)
+    grouped = ", ".join(expression for expression, _ in keys)
+    return (
+        f"SELECT {named}, count(*) AS copies FROM (\n{sql}\n) AS q\n"
+        f"GROUP BY {grouped} HAVING count(*) > 1"
     )
 
 
@@ -122,30 +156,46 @@ def _roles(spec: SyncSpec, by_lower: dict[str, str]) -> dict[str, Role]:
     return roles
 
 
-def _expression(cast: Cast, quoted: str, name: str, type_name: str, zone: str | None) -> str:
+def _zone(name: str | None) -> str | None:
+    if name is not None:
+        try:
+            ZoneInfo(name)
+        # PostgreSQL takes almost any text for a zone, and "UTC+3" for one three hours west.
+        except (ValueError, OSError):
+            raise ConfigError(
+                f"timezone={name!r} is no zone of the IANA database; write e.g. 'Europe/Berlin'"
+            ) from None
+    return name
+
+
+def _check_zone(cast: Cast, name: str, type_name: str, zone: str | None) -> None:
     if cast.naive and zone is None:
         raise ConfigError(
             f"column {name!r} is a {type_name}, a time without a zone; say which zone it is in "
             "with timezone='UTC' (or another), or make it a time with time zone in the SQL"
         )
-    return cast.sql.format(quoted, "'" + (zone or "").replace("'", "''") + "'")
 
 
-def _orderable(cast: Cast, expression: str, name: str) -> tuple[str, StateType]:
+def _orderable(source: Source, cast: Cast, expression: str, name: str) -> tuple[str, StateType]:
     if cast.wire in (WireType.JSON, WireType.BOOLEAN):
         raise ConfigError(f"newest_by: column {name!r} has no order of time or number")
     if cast.state is StateType.BIGINT:
         return expression, StateType.BIGINT
     if cast.wire in (WireType.LONG, WireType.DOUBLE):
-        return f"CAST({expression} AS double precision)", StateType.DOUBLE
+        return source.double(expression), StateType.DOUBLE
     return expression, StateType.TEXT
 
 
 def _column(
-    spec: SyncSpec, name: str, type_name: str, cast: Cast, role: Role, *, is_key: bool
+    spec: SyncSpec,
+    name: str,
+    type_name: str,
+    cast: Cast,
+    role: Role,
+    declared: FieldSpec | None,
+    *,
+    is_key: bool,
 ) -> Column:
-    lower = {n.lower(): f for n, f in spec.fields.items()}
-    declared = lower.get(name.lower())
     state, wire = cast.state, cast.wire
     if is_key and (state is StateType.DOUBLE or wire is WireType.JSON):
         raise ConfigError(
@@ -160,6 +210,11 @@ def _column(
         state, wire = StateType.TEXT, WireType.STRING
     elif declared and declared.type:
         wire = declared.type
+        if not can_become(state, wire):
+            raise ConfigError(
+                f"column {name!r} is a {type_name}, which cannot be sent as {wire.value}; cast it "
+                "in the SQL, or leave the type out"
+            )
     null = (declared.null if declared else None) or spec.null
     return Column(
         name=name,

@@ -95,7 +95,7 @@ def make_plan(
     _ignore_moved(session, plan_table, staged.table)
     if registered.sync_id:
         if not is_temporary:
-            _forget_absent(engine, session, registered, staged.table)
+            _forget_absent(engine, session, registered, plan_table)
         _anti_join_rejections(engine, session, registered, plan_table)
     session.execute(
         f"UPDATE {plan_table} SET _route = '{UNCHANGED}' "
@@ -285,40 +285,53 @@ def _ignore_moved(session: Session, plan: str, stage: str) -> None:
 
 
 def _forget_absent(
-    engine: StateEngine, session: Session, registered: Registered, stage: str
+    engine: StateEngine, session: Session, registered: Registered, plan: str
 ) -> None:
-    """Drop the rejections of keys that left the query."""
-    keys = [f"s.{engine.dialect.quote(k)}" for k in registered.key_columns]
+    """
+    Drop the rejections of keys that left the query, or went back to what Iterable has.
+
+    Such keys are not in the plan, or removed there; a refused removal itself is remembered.
+    """
     rejections = engine.table("rejections")
     mine = f"sync_id = {registered.sync_id}"
     if session.rows(f"SELECT 1 FROM {rejections} WHERE {mine} LIMIT 1"):
         session.execute(
             f"DELETE FROM {rejections} AS r WHERE r.{mine} AND NOT EXISTS "
-            f"(SELECT 1 FROM {stage} s WHERE {engine.dialect.key_text(keys)} = r.key)"
+            f"(SELECT 1 FROM {plan} p WHERE p._key = r.key AND (p._op <> '{Op.REMOVED}' "
+            f"OR r.value_hash = {row_hash(engine, registered, 'p')}))"
         )
 
 
 def _anti_join_rejections(
     engine: StateEngine, session: Session, registered: Registered, plan: str
 ) -> None:
-    """Leave out rows and fields whose rejected value is unchanged and not due again."""
+    """
+    Leave out rows and fields whose rejected value is unchanged and not due again.
+
+    What the stage finds wrong it finds anew in each run; other rows and other columns decide it
+    too, so the same value may be right by now.
+    """
     rejections = engine.table("rejections")
     mine = f"r.sync_id = {registered.sync_id}"
     waiting = f"{mine} AND (r.next_try_at IS NULL OR r.next_try_at > now())"
     rejected = session.rows(f"SELECT DISTINCT r.field FROM {rejections} r WHERE {waiting}")
     dialect = engine.dialect
     names = {c.name: c for c in registered.columns}
+    found_by_stage = "'duplicate_identity', 'missing_identifier'" + (
+        "" if engine.holds_nul else ", 'nul_character'"
+    )
     for (name,) in rejected:
         if name == "":
             session.execute(
                 f"UPDATE {plan} AS p SET _route = '{STILL_REJECTED}' FROM {rejections} r "
                 f"WHERE {waiting} AND r.field = '' AND r.key = p._key "
-                f"AND r.value_hash = {row_hash(engine, registered.columns, 'p')} "
-                f"AND (p._route = '{SEND}' OR p._route LIKE '{REJECT}%')"
+                f"AND r.value_hash = {row_hash(engine, registered, 'p')} "
+                f"AND (p._route = '{REJECT}' || r.reason "
+                f"OR p._route = '{SEND}' AND r.reason NOT IN ({found_by_stage}))"
             )
         elif column := names.get(name):
             place = column.position + 1
-            value = dialect.value_hash([f"p.{dialect.quote(name)}"])
+            value = field_hash(engine, registered, column, "p")
             session.execute(
                 f"UPDATE {plan} AS p SET _mask = substr(p._mask, 1, {place - 1}) || '0' "
                 f"|| substr(p._mask, {place + 1}) FROM {rejections} r "
@@ -327,11 +340,16 @@ def _anti_join_rejections(
             )
 
 
-def row_hash(engine: StateEngine, columns: Sequence[Column], alias: str) -> str:
+def row_hash(engine: StateEngine, registered: Registered, alias: str) -> str:
     """Give the hash of a row's values, by which a rejection knows that nothing changed."""
-    return engine.dialect.value_hash(
-        [f"{alias}._op", *(f"{alias}.{engine.dialect.quote(c.name)}" for c in columns)]
-    )
+    names = (f"{alias}.{engine.dialect.quote(c.name)}" for c in registered.columns)
+    return engine.dialect.value_hash([f"'{registered.mapping_version}'", f"{alias}._op", *names])
+
+
+def field_hash(engine: StateEngine, registered: Registered, column: Column, alias: str) -> str:
+    """Give the hash of one value and of how it is mapped, as :func:`row_hash`."""
+    name = f"{alias}.{engine.dialect.quote(column.name)}"
+    return engine.dialect.value_hash([f"'{registered.version_of(column)}'", name])
 
 
 def _count_fields(session: Session, plan: Plan) -> None:

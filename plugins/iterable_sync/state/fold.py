@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from iterable_sync.rows import Column, Op
-from iterable_sync.state.diff import HELD, IGNORE, REJECT, SEND, row_hash
+from iterable_sync.state.diff import HELD, IGNORE, REJECT, SEND, field_hash, row_hash
 from iterable_sync.state.journal import FOLDED, IN_DOUBT, OPEN, REJECTED, SETTLED
 
 if TYPE_CHECKING:
@@ -90,7 +90,11 @@ class Fold:
         """Fold the batches of a dead run that were opened and never settled."""
         folded = Folded()
         for ranges in _chunks(self._ranges(session, OPEN)):
-            folded.in_doubt += self._in_doubt(session, f"{_within(ranges)} AND p._route = '{SEND}'")
+            folded.in_doubt += self._in_doubt(
+                session,
+                f"{_within(ranges)} AND p._route = '{SEND}' "
+                f"AND p._seq NOT IN ({self._exceptions(REJECTED)})",
+            )
         self._mark(session, OPEN)
         return folded
 
@@ -101,11 +105,12 @@ class Fold:
             session, f"p._op = '{Op.REMOVED}' AND p._route = '{IGNORE}'", self._gone()
         )
         sync = self._registered.sync_id
-        hashed = row_hash(self._engine, self._registered.columns, "p")
+        hashed = row_hash(self._engine, self._registered, "p")
         folded.rejected += session.execute(
             self._upsert_rejections(
                 "SELECT p._key AS key, '' AS field, "
-                f"substr(p._route, {len(REJECT) + 1}) AS reason, {hashed} AS value_hash, CAST(NULL AS double precision) AS retry_after_s "
+                f"substr(p._route, {len(REJECT) + 1}) AS reason, {hashed} AS value_hash, "
+                "CAST(NULL AS double precision) AS retry_after_s "
                 f"FROM {self._plan} p WHERE p._route LIKE '{REJECT}%'"
             )
         )
@@ -153,7 +158,11 @@ class Fold:
                 if column.is_key
                 else f"CASE WHEN {acknowledged} THEN p.{name} ELSE t.{name} END"
             )
-            still = f"t._dirty = '*' OR substr(t._dirty, {place}, 1) = '1'"
+            version = self._registered.version_of(column)
+            # A field that was left out, and that an older mapping left to be sent, still is.
+            still = (
+                f"t._dirty = '*' OR substr(t._dirty, {place}, 1) = '1' OR t._mapping < {version}"
+            )
             bits[column.position] = (
                 f"CASE WHEN {is_refused} THEN '1' WHEN {is_sent} THEN '0' "
                 f"WHEN {still} THEN '1' ELSE '0' END"
@@ -161,7 +170,8 @@ class Fold:
         clean = "0" * self._registered.width
         dirty = f"NULLIF({' || '.join(bits)}, '{clean}')"
         if not refused:
-            dirty = f"CASE WHEN t._dirty IS NOT NULL THEN {dirty} END"
+            newest = max(self._registered.version_of(c) for c in self._registered.columns)
+            dirty = f"CASE WHEN t._dirty IS NOT NULL OR t._mapping < {newest} THEN {dirty} END"
         return {
             **new,
             "_identity": "p._identity",
@@ -209,7 +219,9 @@ class Fold:
         }
         return {
             **values,
-            "_identity": "COALESCE(t._identity, p._identity)",
+            # Of a key that returned Iterable may have got the new person and holds no other.
+            "_identity": "CASE WHEN t._status = 'live' THEN COALESCE(t._identity, p._identity) "
+            "ELSE p._identity END",
             "_status": "'live'",
             "_dirty": f"CASE WHEN {whole} THEN '*' ELSE {' || '.join(bits)} END",
             "_mapping": "COALESCE(t._mapping, 0)",
@@ -272,10 +284,10 @@ class Fold:
             return
         hashes = " ".join(
             f"WHEN {self._engine.dialect.literal(c.name)} "
-            f"THEN {self._engine.dialect.value_hash([f'p.{self._q(c)}'])}"
+            f"THEN {field_hash(self._engine, self._registered, c, 'p')}"
             for c in self._registered.columns
         )
-        whole = row_hash(self._engine, self._registered.columns, "p")
+        whole = row_hash(self._engine, self._registered, "p")
         session.execute(
             self._upsert_rejections(
                 f"SELECT p._key AS key, e.field AS field, e.reason AS reason, "

@@ -7,12 +7,12 @@ the transaction of the caller, who checks the lease in the same one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from iterable_sync.rows import Batch, BatchResult
+    from iterable_sync.rows import Batch, BatchResult, Rejection
     from iterable_sync.state.dialects.base import Session, StateEngine
 
 OPEN = "open"
@@ -23,11 +23,28 @@ REJECTED = "rejected"
 IN_DOUBT = "in_doubt"
 NOT_APPLIED = "not_applied"
 
+Exceptional: TypeAlias = "tuple[int, str, str, str | None, float | None]"
+"""A row or field that was not accepted: seq, column or '', outcome, reason, seconds to wait."""
+
 
 def open_batches(
-    engine: StateEngine, session: Session, run_id: str, token: int, batches: Sequence[Batch]
+    engine: StateEngine,
+    session: Session,
+    run_id: str,
+    token: int,
+    batches: Sequence[Batch],
+    *,
+    column_of: Mapping[str, str],
+    retry_after_s: Mapping[str, float | None],
 ) -> None:
-    """Write down, before they are sent, which rows will be in doubt."""
+    """
+    Write down, before they are sent, which rows will be in doubt.
+
+    What mapping refused is not sent, so it is written down now and never in doubt.
+
+    Args:
+        column_of, retry_after_s: as in :func:`settle_batches`.
+    """
     if not batches:
         return
     values = ", ".join(["(?, ?, ?, ?, ?, ?, now())"] * len(batches))
@@ -39,6 +56,10 @@ def open_batches(
         f"(run_id, token, number, seq_lo, seq_hi, state, opened_at) VALUES {values}",
         params,
     )
+    refused = [
+        row for b in batches for row in _rejected(b.rejections, column_of, retry_after_s).values()
+    ]
+    _write_exceptions(engine, session, run_id, refused)
 
 
 def settle_batches(
@@ -87,15 +108,41 @@ def settle_batches(
         _columns(settled),
     )
     exceptions = [row for r in results for row in _exceptions(r, column_of, retry_after_s)]
-    if exceptions:
+    _write_exceptions(engine, session, run_id, exceptions)
+
+
+def _write_exceptions(
+    engine: StateEngine, session: Session, run_id: str, rows: Sequence[Exceptional]
+) -> None:
+    if rows:
         session.execute(
             f"INSERT INTO {engine.table('batch_exceptions')} "
             "(run_id, seq, field, outcome, reason, retry_after_s) "
-            f"SELECT {run}, unnest(CAST(? AS bigint[])), "
+            f"SELECT {engine.dialect.literal(run_id)}, unnest(CAST(? AS bigint[])), "
             "unnest(CAST(? AS text[])), unnest(CAST(? AS text[])), unnest(CAST(? AS text[])), "
             "unnest(CAST(? AS double precision[]))",
-            _columns(exceptions),
+            _columns(rows),
         )
+
+
+def unsettled(
+    engine: StateEngine, session: Session, run_id: str, last_seq: int
+) -> list[tuple[int, int]]:
+    """Give the seq ranges up to *last_seq* that are in no settled batch."""
+    settled = session.rows(
+        f"SELECT seq_lo, seq_hi FROM {engine.table('batches')} "
+        f"WHERE run_id = ? AND state <> '{OPEN}' ORDER BY seq_lo",
+        (run_id,),
+    )
+    gaps = []
+    after = 1
+    for lo, hi in settled:
+        if lo > after:
+            gaps.append((after, lo - 1))
+        after = max(after, hi + 1)
+    if after <= last_seq:
+        gaps.append((after, last_seq))
+    return gaps
 
 
 def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
@@ -107,27 +154,34 @@ def _exceptions(
     result: BatchResult,
     column_of: Mapping[str, str],
     retry_after_s: Mapping[str, float | None],
-) -> list[tuple[int, str, str, str | None, float | None]]:
-    rows: dict[tuple[int, str], tuple[int, str, str, str | None, float | None]] = {}
+) -> list[Exceptional]:
+    """Give what was not written down when the batch was opened."""
+    rows: dict[tuple[int, str], Exceptional] = {}
     for seq in result.in_doubt:
         rows[seq, ""] = (seq, "", IN_DOUBT, None, None)
     for seq in result.not_applied:
         rows[seq, ""] = (seq, "", NOT_APPLIED, None, None)
-    for rejection in result.rejections:
-        name = _column(rejection.field, column_of) if rejection.field else ""
-        rows[rejection.seq, name] = (
-            rejection.seq,
-            name,
-            REJECTED,
-            rejection.reason,
-            retry_after_s.get(rejection.reason),
-        )
+    rows |= _rejected(result.rejections, column_of, retry_after_s)
     for seq, fields in result.uncreated.items():
         for field in fields:
             name = _column(field, column_of)
             reason = "field_not_created"
             rows.setdefault((seq, name), (seq, name, REJECTED, reason, retry_after_s.get(reason)))
-    return list(rows.values())
+    opened = _rejected(result.batch.rejections, column_of, retry_after_s)
+    return [row for place, row in rows.items() if place not in opened]
+
+
+def _rejected(
+    rejections: Sequence[Rejection],
+    column_of: Mapping[str, str],
+    retry_after_s: Mapping[str, float | None],
+) -> dict[tuple[int, str], Exceptional]:
+    rows: dict[tuple[int, str], Exceptional] = {}
+    for rejection in rejections:
+        name = _column(rejection.field, column_of) if rejection.field else ""
+        wait_s = retry_after_s.get(rejection.reason)
+        rows[rejection.seq, name] = (rejection.seq, name, REJECTED, rejection.reason, wait_s)
+    return rows
 
 
 def _column(field: str, column_of: Mapping[str, str]) -> str:

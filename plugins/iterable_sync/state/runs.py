@@ -15,7 +15,8 @@ import uuid
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from iterable_sync.errors import AlreadyRunning, LaneBusy, Superseded
+from iterable_sync.errors import AlreadyRunning, ConfigError, LaneBusy, Superseded
+from iterable_sync.names import check as check_fields
 from iterable_sync.rows import Column, Op, StateType, WireType
 from iterable_sync.state import diff, journal
 from iterable_sync.state.columns import understand
@@ -32,6 +33,7 @@ from iterable_sync.state.registry import (
     snapshot_ddl,
 )
 from iterable_sync.state.stage import Staged, stage
+from iterable_sync.values import can_become
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -135,6 +137,8 @@ class SyncState:
         """
         engine, spec = self._engine, self._spec
         model = understand(spec, self._source, engine.dialect)
+        check_fields(model.columns, merge_nested_objects=spec.merge_nested_objects)
+        _check_types(model.columns)
         with engine.session() as session:
             known = self._known
             if spec.dry_run:
@@ -145,7 +149,7 @@ class SyncState:
                 sync=spec.sync,
                 project=self._project.name,
                 object_name=spec.object,
-                sql=spec.sql,
+                sql=_declared(spec),
             )
             if spec.dry_run:
                 plan_table, snapshot = self._dry(session, registered)
@@ -230,7 +234,15 @@ class SyncState:
                         column_of=column_of,
                         retry_after_s=retry_after_s,
                     )
-                    journal.open_batches(self._engine, session, self.run_id, self._token, to_open)
+                    journal.open_batches(
+                        self._engine,
+                        session,
+                        self.run_id,
+                        self._token,
+                        to_open,
+                        column_of=column_of,
+                        retry_after_s=retry_after_s,
+                    )
                     self.lease.check(session)
             if seq_hi < seq_lo:
                 return None
@@ -242,17 +254,14 @@ class SyncState:
             self.folded += self._fold().settled(session)
             self.lease.check(session)
 
-    def pending(self, next_seq: int) -> Counter[str]:
-        """
-        Count, by op, the planned rows without an outcome.
-
-        Args:
-            next_seq: the first one that no batch was opened for.
-        """
+    def pending(self) -> Counter[str]:
+        """Count, by op, the planned rows without an outcome: those of no settled batch too."""
         with self._engine.session() as session:
+            gaps = journal.unsettled(self._engine, session, self.run_id, self._plan.last_seq)
+            missed = "".join(f"_seq BETWEEN {lo} AND {hi} OR " for lo, hi in gaps)
             rows = session.rows(
                 f"SELECT _op, count(*) FROM {self._plan.table} WHERE _route = '{diff.SEND}' "
-                f"AND (_seq >= {next_seq} OR _seq IN (SELECT seq "
+                f"AND ({missed}_seq IN (SELECT seq "
                 f"FROM {self._engine.table('batch_exceptions')} WHERE run_id = '{self.run_id}' "
                 f"AND field = '' AND outcome <> '{journal.REJECTED}')) GROUP BY 1"
             )
@@ -401,4 +410,23 @@ class SyncState:
             raise Superseded(
                 f"sync {self._spec.sync}: data as of {newer[0][0]} has been sent; this run is as "
                 f"of {self._spec.as_of.isoformat()}"
+            )
+
+
+def _declared(spec: SyncSpec) -> str:
+    """Give what of a declaration decides which columns there are; a change of it is no drift."""
+    chosen = {
+        "exclude": sorted(name.lower() for name in spec.exclude),
+        "email": spec.email,
+        "user_id": spec.user_id,
+    }
+    return f"{spec.sql}\n-- {json.dumps(chosen)}"
+
+
+def _check_types(columns: Sequence[Column]) -> None:
+    for column in columns:
+        if not can_become(column.state, column.wire):
+            raise ConfigError(
+                f"column {column.name!r} is declared {column.wire.value}, which its values, kept "
+                f"as {column.state.value}, cannot become; cast it in the SQL"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from iterable_sync.errors import DuplicateKeys
 from iterable_sync.identity import identity_sql
 from iterable_sync.rows import Column, NullPolicy, ProjectType, Role, WireType
 from iterable_sync.state.dialects.base import arrow_schema
+from iterable_sync.values import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +64,7 @@ def stage(
     """
     staged = Staged(f"{engine.temporary}{_STAGE}", 0)
     if engine.same_database(source):
-        with engine.query_here(session, source):
+        with engine.query_here(session, source), _model_errors(engine):
             rows = f"({_select(model, columns)})"
             _create(engine, session, staged.table, rows, model, columns, project_type, "NULL")
     else:
@@ -73,6 +75,17 @@ def stage(
     _refuse_duplicate_keys(engine, session, staged, model, columns)
     _reject_duplicate_identities(session, staged, has_newest=model.newest_by is not None)
     return staged
+
+
+@contextmanager
+def _model_errors(engine: StateEngine) -> Iterator[None]:
+    """Turn what a driver raises while the model runs into an error of ours: its own quotes rows."""
+    try:
+        yield
+    except Exception as error:
+        if (known := engine.model_error(error)) is not None:
+            raise known from None
+        raise
 
 
 def _select(model: Model, columns: Sequence[Column]) -> str:
@@ -138,12 +151,30 @@ def _copy(
     session.execute(f"CREATE TEMP TABLE {table} ({', '.join([*ddl, '_note text'])})")
     noted = schema.append(pa.field("_note", pa.string()))
     keys = [i for i, c in enumerate(columns) if c.is_key]
+    failures: list[Exception] = []
     with source.read(model.sql, select, schema) as batches:
-        session.load(table, noted, _note_nul(batches, noted, keys, staged, engine))
+        marked = _mend_texts(_noted(batches, failures), noted, keys, staged, engine)
+        try:
+            session.load(table, noted, marked)
+        except Exception:
+            # The engine wraps what its input raises into an error of its own.
+            if failures:
+                raise failures[0] from None
+            raise
     return table
 
 
-def _note_nul(
+def _noted(
+    batches: Iterator[pa.RecordBatch], failures: list[Exception]
+) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from batches
+    except Exception as error:
+        failures.append(error)
+        raise
+
+
+def _mend_texts(
     batches: Iterator[pa.RecordBatch],
     schema: pa.Schema,
     keys: Sequence[int],
@@ -151,34 +182,60 @@ def _note_nul(
     engine: StateEngine,
 ) -> Iterator[pa.RecordBatch]:
     """
-    Take NUL characters out of texts for an engine that cannot hold them, and note the rows.
+    Take out of texts what the engine cannot hold, and note the rows.
 
-    A noted row keeps its key, so it does not look removed, and is rejected ``nul_character``. A
-    NUL in the key itself leaves no key: such a row is counted and left out.
+    That is text which is no UTF-8 and, for some engines, the character NUL. A noted row keeps its
+    key, so it does not look removed, and is rejected. Where the key itself is concerned there is
+    none: such a row is counted and left out.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     for batch in batches:
-        found = pa.array([False] * batch.num_rows)
-        in_key = found
+        note = pa.nulls(batch.num_rows, pa.string())
+        lost = pa.array([False] * batch.num_rows)
         arrays = list(batch.columns)
-        if not engine.holds_nul:
-            for i, array in enumerate(arrays):
-                if not pa.types.is_string(array.type):
-                    continue
-                has = pc.fill_null(pc.match_substring(array, "\0"), fill_value=False)
-                if pc.any(has).as_py():
-                    arrays[i] = pc.replace_substring(array, "\0", "")
-                    found = pc.or_(found, has)
-                    in_key = pc.or_(in_key, has) if i in keys else in_key
-        note = pc.if_else(found, "nul_character", pa.scalar(None, pa.string()))
+        for i, array in enumerate(arrays):
+            if not pa.types.is_string(array.type):
+                continue
+            for reason, wrong, mended in _unfit(array, engine):
+                arrays[i] = mended
+                note = pc.if_else(wrong, pa.scalar(str(reason)), note)
+                lost = pc.or_(lost, wrong) if i in keys else lost
         marked = pa.RecordBatch.from_arrays([*arrays, note], schema=schema)
-        if lost := pc.sum(in_key).as_py():
-            staged.queried += lost
-            staged.rejected["nul_character"] = staged.rejected.get("nul_character", 0) + lost
-            marked = marked.filter(pc.invert(in_key))
+        if pc.any(lost).as_py():
+            for reason in note.filter(lost).to_pylist():
+                staged.queried += 1
+                staged.rejected[reason] = staged.rejected.get(reason, 0) + 1
+            marked = marked.filter(pc.invert(lost))
         yield marked
+
+
+def _unfit(array: pa.Array, engine: StateEngine) -> Iterator[tuple[Reason, pa.Array, pa.Array]]:
+    """Give why texts do not fit, which ones, and the array that fits in this respect."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        texts = [_utf8(value) for value in array.cast(pa.binary()).to_pylist()]
+        wrong = pa.array([text is None for text in texts])
+        wrong = pc.and_(wrong, array.is_valid())
+        array = pc.if_else(wrong, "", pa.array(texts, pa.string()))
+        yield Reason.NOT_TEXT, wrong, array
+    if engine.holds_nul:
+        return
+    wrong = pc.fill_null(pc.match_substring(array, "\0"), fill_value=False)
+    if pc.any(wrong).as_py():
+        yield Reason.NUL_CHARACTER, wrong, pc.replace_substring(array, "\0", "")
+
+
+def _utf8(value: bytes | None) -> str | None:
+    try:
+        return value.decode() if value is not None else None
+    except UnicodeDecodeError:
+        return None
 
 
 def _reject_null_keys(
@@ -207,9 +264,7 @@ def _refuse_duplicate_keys(
     if duplicates:
         raise DuplicateKeys(
             f"{duplicates} keys come more than once in the model; nothing was sent. "
-            "This shows them:\n"
-            f"SELECT {keys}, count(*) FROM (\n{model.sql}\n) AS q GROUP BY {keys} "
-            "HAVING count(*) > 1"
+            f"This shows them:\n{model.duplicates}"
         )
 
 

@@ -40,6 +40,14 @@ def connect(
 
 
 def when_free(path: str, action: Callable[[], _T]) -> _T:
+    """
+    Do *action* on a file once no other process holds it.
+
+    Raises:
+        StateBusy: it is still held after ``OPEN_FOR_S``.
+
+        ConfigError: the file cannot be opened at all.
+    """
     import duckdb
 
     until = time.monotonic() + OPEN_FOR_S

@@ -21,14 +21,14 @@ _ZONED = Cast(
     WireType.DATETIME,
     "CAST(timezone('UTC', CAST({0} AS TIMESTAMP WITH TIME ZONE)) AS VARCHAR) || '+00:00'",
 )
+_MOVED = "CAST(timezone('UTC', timezone({1}, CAST({0} AS TIMESTAMP))) AS VARCHAR) || '+00:00'"
 # At the ends of its range a move to another zone overflows, and raises. Out there no value can be
 # sent anyway, so it stays as it is and costs its own field alone.
 _NAIVE = Cast(
     StateType.TEXT,
     WireType.DATETIME,
     "CASE WHEN {0} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '19999-12-31' "
-    "THEN CAST(timezone('UTC', timezone({1}, CAST({0} AS TIMESTAMP))) AS VARCHAR) || '+00:00' "
-    "ELSE CAST({0} AS VARCHAR) END",
+    f"THEN {_MOVED} ELSE CAST({{0}} AS VARCHAR) END",
     naive=True,
 )
 _CASTS = {
@@ -40,7 +40,9 @@ _CASTS = {
     "BOOLEAN": Cast(StateType.BOOLEAN, WireType.BOOLEAN),
     "DATE": Cast(StateType.TEXT, WireType.DATE, "CAST({0} AS VARCHAR)"),
     **dict.fromkeys(("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"), _ZONED),
-    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"), _NAIVE),
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_MS", "TIMESTAMP_S"), _NAIVE),
+    # The years 1677 to 2262, which no move leaves.
+    "TIMESTAMP_NS": Cast(StateType.TEXT, WireType.DATETIME, _MOVED, naive=True),
     "JSON": Cast(StateType.TEXT, WireType.JSON, "CAST({0} AS VARCHAR)"),
     "VARIANT": _JSON,
 }
