@@ -19,14 +19,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from common import SANDBOX_KEY, machine, sandbox, workspace
-from transform import BATCH_BYTES, BATCH_ROWS, CHUNK, CONTEXT, frame
-
 from iterable_sync.batching import split
 from iterable_sync.client import IterableClient
 from iterable_sync.delivery import Deliverer
 from iterable_sync.objects import get
 from iterable_sync.pacing import Pacer
 from iterable_sync.rows import Batch, Project, ProjectType
+from transform import BATCH_BYTES, BATCH_ROWS, CHUNK, CONTEXT, frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

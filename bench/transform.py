@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "plugins"))
 
 from iterable_sync.batching import split
 from iterable_sync.objects import get
+from iterable_sync.payloads import as_block
 from iterable_sync.rows import Column, ProjectType, Role, StateType, WireType
 from iterable_sync.sync_object import MapContext
 
@@ -120,7 +121,7 @@ def ours(chunk: pd.DataFrame) -> list[bytes]:
         overhead_bytes=len(users.body([], create_new_fields=False)),
     )
     return [
-        users.body([payload.body for payload in batch.payloads], create_new_fields=False)
+        users.body([as_block(batch.payloads).joined()], create_new_fields=False)
         for batch in batches
     ]
 

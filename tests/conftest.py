@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness import World
-
     from iterable_sync.sandbox.server import SandboxServer
 
 

@@ -92,6 +92,9 @@ def test_sql_says_what_python_says(engine: str, request: pytest.FixtureRequest) 
     @given(PLAIN, PLAIN)
     @example("İ@X.COM", " ")
     @example("\v", "\u00a0")
+    @example("A@B.co", "\tU")
+    @example("a@é.co", "É")
+    @example("a@É.co", "\U0001f600")
     def agree(email: str | None, user_id: str | None) -> None:
         found = query(f"SELECT {parts} FROM {source}", email, user_id)
 

@@ -25,9 +25,37 @@ from fakes import (
     taken,
 )
 from iterable_sync.client import Answer, NotSent, OutcomeUnknown
+from iterable_sync.payloads import PayloadBlock, as_block
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+
+    from iterable_sync.rows import Payload
+
+# -- the whole batch -----------------------------------------------------------------------------
+
+
+class Unseen(PayloadBlock):
+    """Rows that nobody may look at."""
+
+    def __init__(self, rows: PayloadBlock) -> None:
+        self.__dict__ |= rows.__dict__
+
+    def __iter__(self) -> Iterator[Payload]:
+        raise AssertionError("a row was looked at")
+
+
+def test_rows_that_are_all_taken_are_not_looked_at() -> None:
+    """What nearly every batch comes to costs nothing per row."""
+    sent = batch(rows(3, x=1))
+    sent.payloads = Unseen(as_block(sent.payloads))
+    client = MemoryIterable(lambda users, _, __: taken(len(users)))
+
+    result = deliverer(client).deliver(sent)
+
+    assert [["u0@example.com", "u1@example.com", "u2@example.com"]] == client.emails()
+    assert ([], [], []) == (result.rejections, result.in_doubt, result.not_applied)
+
 
 # -- isolation -----------------------------------------------------------------------------------
 

@@ -97,8 +97,11 @@ def objects(fields: list[str], rows: list[list[str | None]]) -> list[Any]:
     texts = [
         pa.array([row[place] for row in rows], pa.large_string()) for place in range(len(fields))
     ]
-    written = Template(fields).fill(texts).to_pylist()
-    return [None if text is None else json.loads(text) for text in written]
+    written = Template(fields).write(texts)
+    found = [json.loads(text) for text in join(*written.pieces, null="").to_pylist()]
+    is_empty = [False] * len(rows) if written.is_empty is None else written.is_empty.to_pylist()
+    assert is_empty == [one == {} for one in found]
+    return [one or None for one in found]
 
 
 def test_template_nests() -> None:

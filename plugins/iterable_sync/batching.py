@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from iterable_sync.payloads import as_block
 from iterable_sync.rows import Batch, Rejection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from iterable_sync.payloads import PayloadBlock
     from iterable_sync.rows import Payload
 
 TOO_LARGE = "too_large"
@@ -35,7 +36,7 @@ def split(
     ends and the next begins with the same identity must be sent one after the other.
 
     Args:
-        payloads: ordered by seq; those of one identity next to each other.
+        payloads: ordered by seq; those of one identity next to each other; cut without a copy.
 
         rejections: what mapping refused in the range.
 
@@ -59,20 +60,18 @@ def split(
     if seq_hi < seq_lo:
         return []
     refused = list(rejections)
-    fitting: list[Payload] = []
+    block = as_block(payloads)
     largest = max_bytes - overhead_bytes
-    for payload in payloads:
-        if len(payload.body) > largest:
-            refused.append(Rejection(payload.seq, TOO_LARGE))
-        else:
-            fitting.append(payload)
+    fits = block.sizes <= largest
+    refused += [Rejection(seq, TOO_LARGE) for seq in block.seqs[~fits].tolist()]
+    block = block.keep(fits)
     # A batch begins with its first row, and ends where the next one begins.
-    starts = _starts(fitting, max_rows, largest)
-    ends = [*starts[1:], len(fitting)]
-    firsts = [seq_lo, *(fitting[start].seq for start in starts[1:])]
+    starts = _starts(block, max_rows, largest)
+    ends = [*starts[1:], len(block)]
+    firsts = [seq_lo, *block.seqs[starts[1:]].tolist()]
     lasts = [*(first - 1 for first in firsts[1:]), seq_hi]
     batches = [
-        Batch(first_number + index, first, last, fitting[start:end])
+        Batch(first_number + index, first, last, block[start:end])
         for index, (start, end, first, last) in enumerate(
             zip(starts or [0], ends, firsts, lasts, strict=True)
         )
@@ -82,19 +81,23 @@ def split(
     return batches
 
 
-def _starts(payloads: Sequence[Payload], max_rows: int, max_bytes: int) -> list[int]:
+def _starts(block: PayloadBlock, max_rows: int, max_bytes: int) -> list[int]:
     """Give the places where a batch begins; *max_bytes* is for rows and the commas between."""
-    totals = [0, *accumulate(len(payload.body) + 1 for payload in payloads)]
+    import numpy as np
+
+    rows = len(block)
+    totals = np.zeros(rows + 1, np.int64)
+    np.cumsum(block.sizes + 1, out=totals[1:])
+    people = block.begins_identity.nonzero()[0]
     starts: list[int] = []
     start = 0
-    while start < len(payloads):
+    while start < rows:
         starts.append(start)
         # One byte more: every row is counted with a comma, and the last one has none.
-        end = min(start + max_rows, bisect_right(totals, totals[start] + max_bytes + 1) - 1)
-        if end < len(payloads):
-            cut = end
-            while cut > start and payloads[cut - 1].identity == payloads[end].identity:
-                cut -= 1
+        room = totals[start] + max_bytes + 1
+        end = min(start + max_rows, int(totals.searchsorted(room, side="right")) - 1)
+        if end < rows:
+            cut = int(people[people.searchsorted(end, side="right") - 1])
             end = cut if cut > start else end
         start = end
     return starts

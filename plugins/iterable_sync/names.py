@@ -6,6 +6,7 @@ A dot or ``__`` nests: ``address.city`` and ``address__city`` are both the ``cit
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
@@ -14,7 +15,7 @@ from iterable_sync.errors import ConfigError
 from iterable_sync.rows import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     import pyarrow as pa
 
@@ -106,6 +107,21 @@ def check(columns: Iterable[Column], *, merge_nested_objects: bool) -> None:
                 raise ConfigError(f"field {parent!r} is mapped, and {field!r} as a part of it")
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """
+    JSON objects, one per row, not yet joined.
+
+    Args:
+        pieces: what makes them, side by side; a null counts as nothing.
+
+        is_empty: which of them have no member; None if each has one.
+    """
+
+    pieces: list[str | pa.Array]
+    is_empty: pa.Array | None = None
+
+
 class Template:
     """
     JSON objects, one per row, out of columns of JSON texts.
@@ -128,38 +144,47 @@ class Template:
                 raise ConfigError(f"field {field!r} is mapped twice, or another is a part of it")
             node[leaf] = index
 
-    def fill(self, columns: Sequence[pa.Array]) -> pa.Array:
+    def write(self, columns: Sequence[pa.Array], strings: Container[int] = ()) -> Written:
         """
         Write the objects.
 
         Args:
             columns: JSON texts (``large_string``), one column per field; null: no such member.
 
-        Returns:
-            JSON texts; null where an object has no member.
+            strings: places of the columns whose texts lack the quotes around them.
         """
-        return _objects(self._tree, columns)
+        return _write(self._tree, columns, strings)
 
 
-def _objects(tree: Tree, columns: Sequence[pa.Array]) -> pa.Array:
+def _write(tree: Tree, columns: Sequence[pa.Array], strings: Container[int]) -> Written:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    always: list[pa.Array] = []
+    always: list[str | pa.Array] = []
     sometimes: list[pa.Array] = []
     for name, node in tree.items():
-        texts = columns[node] if isinstance(node, int) else _objects(node, columns)
         member = orjson.dumps(name).decode() + ":"
-        if texts.null_count:
-            sometimes.append(join(f",{member}", texts))
+        if isinstance(node, int):
+            quote = '"' if node in strings else ""
+            value = [quote, columns[node], quote]
+            is_sure = not columns[node].null_count
         else:
+            inner = _write(node, columns, strings)
+            value = inner.pieces
+            is_sure = inner.is_empty is None
+            if inner.is_empty is not None:
+                texts = join(*inner.pieces, null="")
+                value = [pc.if_else(inner.is_empty, pa.scalar(None, texts.type), texts)]
+        if is_sure:
             # A member that every row has can stand first, where no comma goes.
-            always += ["," + member if always else "{" + member, texts]
+            always += ["," if always else "{", member, *value]
+        else:
+            sometimes.append(join(",", member, *value))
     if always:
-        return join(*always, *sometimes, "}", null="")
+        return Written([*always, *sometimes, "}"])
     members = join(*sometimes, null="")
-    objects = join("{", pc.utf8_slice_codeunits(members, 1), "}")
-    return pc.if_else(pc.equal(members, ""), pa.scalar(None, objects.type), objects)
+    is_empty = pc.equal(members, "")
+    return Written(["{", pc.utf8_slice_codeunits(members, 1), "}"], is_empty)
 
 
 def join(*pieces: str | pa.Array, null: str | None = None) -> pa.Array:
@@ -168,7 +193,14 @@ def join(*pieces: str | pa.Array, null: str | None = None) -> pa.Array:
     import pyarrow.compute as pc
 
     large = pa.large_string()
-    texts = [pa.scalar(piece, large) if isinstance(piece, str) else piece for piece in pieces]
+    # Each piece is a copy per row, so what is the same for all rows is one.
+    merged: list[str | pa.Array] = []
+    for piece in pieces:
+        if isinstance(piece, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += piece
+        else:
+            merged.append(piece)
+    texts = [pa.scalar(piece, large) if isinstance(piece, str) else piece for piece in merged]
     handling = {"null_handling": "emit_null"} if null is None else {"null_replacement": null}
     if null is not None:
         handling["null_handling"] = "replace"

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from iterable_sync.batching import split
 from iterable_sync.errors import ConfigError, IterableSyncError
 from iterable_sync.names import dotted
+from iterable_sync.payloads import as_block
 from iterable_sync.reasons import REASONS
 from iterable_sync.retrying import read_patiently
 from iterable_sync.rows import BatchResult, Role
@@ -240,9 +241,7 @@ class Push:
         batches.clear()
 
     def _unknown_fields(self, batch: Batch) -> frozenset[str]:
-        # Rows of one mapping share their tuple of names, so few distinct ones are looked at.
-        carried = {id(p.fields): p.fields for p in batch.payloads}
-        return frozenset(f for names in carried.values() for f in names if f not in self._listed)
+        return as_block(batch.payloads).fields.beyond(self._listed)
 
     def _create_fields(
         self, pool: ThreadPoolExecutor, batch: Batch, unknown: frozenset[str]
@@ -265,8 +264,9 @@ class Push:
                 self.done.stop = error
                 return
             self.done.new_fields |= unknown & self._known.keys()
-            # What Iterable did not create is not asked for again in this run.
-            self._listed |= unknown
+            # What Iterable did not create is not asked for again in this run; but a row that was
+            # refused has not asked.
+            self._listed |= unknown & _asked(self._results[-1])
 
     def _collect(self, *, until: float, ready: list[Batch]) -> None:
         """Wait for answers until it is time to visit the database again."""
@@ -308,3 +308,10 @@ class Push:
                 f"{len(unknown)} fields are not known to the Iterable project: "
                 f"{', '.join(unknown)}; create them there, or say new_fields='create'"
             )
+
+
+def _asked(result: BatchResult) -> set[str]:
+    """Give the fields that the accepted rows of a batch carried."""
+    refused = {r.seq for r in result.rejections if r.field is None}
+    refused.update(result.in_doubt, result.not_applied)
+    return {f for p in result.batch.payloads if p.seq not in refused for f in p.fields}

@@ -142,9 +142,9 @@ class Batch:
     """
     A contiguous range of the plan: one journal row, one request (more where it is isolated).
 
-    ``payloads`` is mostly a slice of a block, see :mod:`iterable_sync.payloads`: an object for each
-    row is made only for who looks at rows. ``rejections`` are the rows and fields of the range that mapping refused; a range may hold
-    nothing else, then nothing is sent.
+    ``payloads`` mostly are a slice of a block (:mod:`iterable_sync.payloads`), which makes a row an
+    object when it is looked at. ``rejections`` are the rows and fields of the range that mapping
+    refused; a range may hold nothing else, then nothing is sent.
     """
 
     number: int
@@ -163,7 +163,8 @@ class BatchResult:
     Args:
         rejections: rows and fields that were refused, by mapping or by Iterable.
 
-        in_doubt: seqs whose outcome is unknown: they may have been applied.
+        in_doubt: seqs that may have been applied: their outcome is unknown, or they are rejected
+            and the outcome of an earlier attempt is unknown.
 
         not_applied: seqs that certainly were not applied, and may be sent again.
 
@@ -258,6 +259,13 @@ class RunReport:
         )
         misses = {"queried": self.queried - of_queried, "removed": self.removed - of_removed}
         return {name: by for name, by in misses.items() if by}
+
+    def reasons(self) -> dict[str, dict[str, int]]:
+        """Give the counts by reason and by guard."""
+        return {
+            "rejected_by_reason": self.rejected_by_reason,
+            "held_by_guard": self.held_by_guard,
+        }
 
     def counts(self) -> dict[str, int]:
         """Give all counts and nothing else: what may go to XCom, events and metrics."""

@@ -186,9 +186,9 @@ def _count_plan(report: RunReport, staged: Staged, plan: Plan) -> None:
     refused_early = sum(staged.rejected.values())
     report.queried = staged.queried
     report.unchanged = staged.queried - in_plan - refused_early
-    report.added = plan.total(op=Op.ADDED)
-    report.changed = plan.total(op=Op.CHANGED) - plan.total(op=Op.CHANGED, route=diff.UNCHANGED)
-    report.identity_changed = plan.total(op=Op.IDENTITY_CHANGED)
+    report.added = _news(plan, Op.ADDED)
+    report.changed = _news(plan, Op.CHANGED)
+    report.identity_changed = _news(plan, Op.IDENTITY_CHANGED)
     report.removed = removed
     report.skipped = plan.total(route=diff.SKIPPED)
     report.still_rejected = plan.total(route=diff.STILL_REJECTED) - plan.total(
@@ -212,6 +212,12 @@ def _count_plan(report: RunReport, staged: Staged, plan: Plan) -> None:
             report.notes.append(
                 f"{name!r} changed in {rows / report.changed:.0%} of the changed rows; exclude it?"
             )
+
+
+def _news(plan: Plan, op: Op) -> int:
+    """Count the changes of a kind, without those that are waiting since an earlier run."""
+    waiting = plan.total(op=op, route=diff.STILL_REJECTED)
+    return plan.total(op=op) - plan.total(op=op, route=diff.UNCHANGED) - waiting
 
 
 def _reject(report: RunReport, reason: str, rows: int) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
     import pandas as pd
 
     from iterable_sync.rows import Column, Payload, ProjectType, Rejection
@@ -60,7 +61,7 @@ class SyncObject(Protocol):
 
     def payloads(
         self, frame: pd.DataFrame, context: MapContext
-    ) -> tuple[list[Payload], list[Rejection]]:
+    ) -> tuple[Sequence[Payload], list[Rejection]]:
         """
         Map a chunk of the plan, column by column.
 
@@ -70,10 +71,17 @@ class SyncObject(Protocol):
 
         Returns:
             Payloads ordered by seq, and what was refused: whole rows (which then have no payload)
-            and single fields (the row goes on without them).
+            and single fields (the row goes on without them). A list is right; a
+            :class:`iterable_sync.payloads.PayloadBlock` spares an object for each row.
         """
         ...
 
     def body(self, rows: Sequence[bytes], *, create_new_fields: bool) -> bytes:
-        """Wrap rows into a request body; ``len(body)`` is what is sent, exactly."""
+        """
+        Wrap rows into a request body; ``len(body)`` is what is sent, exactly.
+
+        Args:
+            rows: JSON texts, to be put into :attr:`array` with commas between them; one may be
+                several rows that have their commas already.
+        """
         ...

@@ -190,7 +190,7 @@ def test_a_column_of_several_kinds_is_an_error_that_says_the_way_out(
         (1, "a", "text"),
         (0.5, 2**53 + 1, "an integer beyond 53 bits"),
         (None, 1, "integer"),
-        (None, "a", "text"),
+        (None, 0.5, "double"),
         ("a", b"a".hex, "values of type builtin_function_or_method"),
         (True, 0, "integer"),
     ],
@@ -203,6 +203,12 @@ def test_a_later_value_that_does_not_fit_ends_the_run_and_is_not_quoted(
     with pytest.raises(ModelError, match=rf"column 'x' is a .* and further on has .*{words}"):
         column(driver)
     assert "close" == driver.calls[-1]
+
+
+def test_a_column_that_is_null_at_first_is_text():
+    found = column(of_column(*[None] * 10_000, "a"))
+
+    assert (StateType.TEXT, WireType.STRING, [None, "a"]) == (*found[:2], found[2][9_999:])
 
 
 def test_a_declared_type_takes_what_comes():

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from crashes import crash
 from harness import people
-
 from iterable_sync.reasons import REASONS
 from iterable_sync.rows import Batch, BatchResult, Rejection
 from iterable_sync.state import SyncState

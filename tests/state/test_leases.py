@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -98,13 +99,13 @@ def test_what_a_run_without_the_lease_records_is_rolled_back(world: World) -> No
         take(world, old)
         world.expire_leases()
 
-        with (
-            pytest.raises(LeaseLost),
-            world.state.session() as session,
-            session.transaction(),
-        ):
-            session.execute(f"UPDATE {world.state.table('meta')} SET schema_version = 77")
-            old.check(session)
+        def record() -> None:
+            with world.state.session() as session, session.transaction():
+                session.execute(f"UPDATE {world.state.table('meta')} SET schema_version = 77")
+                old.check(session)
+
+        with pytest.raises(LeaseLost):
+            record()
 
         assert [(1,)] == world.rows("SELECT schema_version FROM {meta}")
 
@@ -329,6 +330,6 @@ def test_two_syncs_of_a_project_push_one_after_the_other(postgres_world: World) 
 
     owners = [event[0] for event in events]
     assert {"a", "b"} == set(owners)
-    assert 1 == sum(one != other for one, other in zip(owners, owners[1:], strict=False))
+    assert 1 == sum(one != other for one, other in pairwise(owners))
     assert {f"u{n}" for n in range(1, 9)} == set(world.acknowledged(sync="a"))
     assert {f"u{n}" for n in range(1, 9)} == set(world.acknowledged(sync="b"))

@@ -55,7 +55,7 @@ def open_source(conn_id: str) -> DuckDBSource | PostgresSource | DbApiSource:
     if found.conn_type == "duckdb":
         from iterable_sync.state import DuckDBSource
 
-        return DuckDBSource(str(duckdb_path(found)))
+        return DuckDBSource(str(duckdb_path(found)), **_duckdb_options(found))
     if found.conn_type == "postgres" and not _logs_in_by_token(found) and not _is_redshift(found):
         from iterable_sync.state import PostgresSource
 
@@ -77,12 +77,8 @@ def open_state(conn_id: str) -> DuckDBState | PostgresState:
     from iterable_sync.state import DuckDBState, PostgresState
 
     found = connection(conn_id)
-    extra = found.extra_dejson
     if found.conn_type == "duckdb":
-        options = {
-            name: extra[name] for name in ("memory_limit", "temp_directory") if extra.get(name)
-        }
-        return DuckDBState(str(duckdb_path(found)), **options)
+        return DuckDBState(str(duckdb_path(found)), **_duckdb_options(found))
     if found.conn_type == "postgres" and not _is_redshift(found):
         if _logs_in_by_token(found):
             raise ConfigError(
@@ -150,6 +146,11 @@ def duckdb_path(found: Connection) -> Path:
             f"{where}: {given[0]!r} is no absolute path; tasks run in folders of their own"
         )
     return path
+
+
+def _duckdb_options(found: Connection) -> dict[str, str]:
+    extra = found.extra_dejson
+    return {name: extra[name] for name in ("memory_limit", "temp_directory") if extra.get(name)}
 
 
 def conninfo(found: Connection) -> str:

@@ -258,6 +258,12 @@ class IterableSyncOperator(BaseOperator):
 
 
 def _as_of(context: Context) -> datetime | None:
-    """Give the moment whose data the run sends; a run that an asset triggered has no date."""
-    logical_date: datetime | None = context.get("logical_date")
-    return logical_date or getattr(context.get("dag_run"), "run_after", None)
+    """
+    Give the moment whose data the run sends.
+
+    Of a run with a data interval its end: the logical date is its start there, and a manual run in
+    between would make the next scheduled one look old. A run that an asset triggered has neither.
+    """
+    dates = [context.get("logical_date"), context.get("data_interval_end")]
+    known: list[datetime] = [date for date in dates if date is not None]
+    return max(known) if known else getattr(context.get("dag_run"), "run_after", None)

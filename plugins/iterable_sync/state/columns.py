@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from iterable_sync.state.dialects.base import Cast, Dialect, Source
 
 _IDENTITY_FIELDS = {Role.EMAIL: "email", Role.USER_ID: "userId"}
+# Columns of the stage and of the tables that the diff makes; those that stay, model.py refuses.
+_OWN_COLUMNS = frozenset(
+    {
+        "_changed",
+        "_hash",
+        "_newest",
+        "_note",
+        "_noted",
+        "_reject",
+        "_route",
+        "_row",
+        "_suspect",
+    }
+)
 _NO_IDENTITY = (WireType.DOUBLE, WireType.BOOLEAN, WireType.JSON, WireType.DATE, WireType.DATETIME)
 
 
@@ -65,6 +79,11 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect) -> Model:
         max_identifier_bytes=min(source.max_identifier_bytes, dialect.max_identifier_bytes),
     )
     by_lower = {name.lower(): name for name in names}
+    if taken := sorted(by_lower.keys() & (dialect.own_columns | _OWN_COLUMNS)):
+        raise ModelError(
+            f"the state tables need the column name {by_lower[taken[0]]!r} themselves; write `AS` "
+            "and another name"
+        )
     wanted = {
         "key": spec.key,
         "exclude": spec.exclude,
@@ -161,7 +180,7 @@ def _zone(name: str | None) -> str | None:
         try:
             ZoneInfo(name)
         # PostgreSQL takes almost any text for a zone, and "UTC+3" for one three hours west.
-        except (ValueError, OSError):
+        except (KeyError, ValueError, OSError):
             raise ConfigError(
                 f"timezone={name!r} is no zone of the IANA database; write e.g. 'Europe/Berlin'"
             ) from None

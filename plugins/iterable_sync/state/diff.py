@@ -277,10 +277,18 @@ class _Diff:
 
 
 def _ignore_moved(session: Session, plan: str, stage: str) -> None:
-    """Ignore a removed key whose person lives under another key."""
+    """Ignore a removed key whose person lives under another key, or is removed under another."""
     session.execute(
         f"UPDATE {plan} SET _route = '{IGNORE}' WHERE _op = '{Op.REMOVED}' AND _route = '{SEND}' "
         f"AND _identity IN (SELECT _identity FROM {stage})"
+    )
+    # Two requests in flight must never hold the same person.
+    session.execute(
+        f"UPDATE {plan} AS p SET _route = '{IGNORE}' FROM "
+        f"(SELECT _identity, min(_seq) AS first FROM {plan} WHERE _op = '{Op.REMOVED}' "
+        f"AND _route = '{SEND}' GROUP BY _identity HAVING count(*) > 1) AS d "
+        f"WHERE p._op = '{Op.REMOVED}' AND p._route = '{SEND}' AND p._identity = d._identity "
+        "AND p._seq > d.first"
     )
 
 
@@ -343,7 +351,9 @@ def _anti_join_rejections(
 def row_hash(engine: StateEngine, registered: Registered, alias: str) -> str:
     """Give the hash of a row's values, by which a rejection knows that nothing changed."""
     names = (f"{alias}.{engine.dialect.quote(c.name)}" for c in registered.columns)
-    return engine.dialect.value_hash([f"'{registered.mapping_version}'", f"{alias}._op", *names])
+    # Not the whole op: in doubt, a key that was to be added is known and changes.
+    removed = f"{alias}._op = '{Op.REMOVED}'"
+    return engine.dialect.value_hash([f"'{registered.mapping_version}'", removed, *names])
 
 
 def field_hash(engine: StateEngine, registered: Registered, column: Column, alias: str) -> str:

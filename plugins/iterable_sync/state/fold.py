@@ -7,6 +7,7 @@ what the journal says of rows  what folding does
 accepted                       sent values into the snapshot, their ``_dirty`` cleared
 accepted, a field rejected     the same but for that field, which stays dirty
 rejected                       a rejection; the snapshot stays
+rejected, and in doubt         both: an earlier attempt of the request may have been applied
 in doubt, or still open        sent fields become ``_dirty``; an unknown key is inserted
                                with ``_dirty = '*'`` and no values
 not applied                    nothing: they still differ
@@ -21,7 +22,14 @@ from typing import TYPE_CHECKING
 
 from iterable_sync.rows import Column, Op
 from iterable_sync.state.diff import HELD, IGNORE, REJECT, SEND, field_hash, row_hash
-from iterable_sync.state.journal import FOLDED, IN_DOUBT, OPEN, REJECTED, SETTLED
+from iterable_sync.state.journal import (
+    FOLDED,
+    IN_DOUBT,
+    OPEN,
+    REJECTED,
+    REJECTED_IN_DOUBT,
+    SETTLED,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,11 +83,13 @@ class Fold:
             folded += self._accepted(session, ranges)
             folded.in_doubt += self._in_doubt(
                 session,
-                f"{_within(ranges)} AND p._seq IN ({self._exceptions(IN_DOUBT)})",
+                f"{_within(ranges)} "
+                f"AND p._seq IN ({self._exceptions(IN_DOUBT, REJECTED_IN_DOUBT)})",
             )
             self._reject(
                 session,
-                f"{_within(ranges)} AND e.run_id = {self._run} AND e.outcome = '{REJECTED}'",
+                f"{_within(ranges)} AND e.run_id = {self._run} "
+                f"AND e.outcome IN ('{REJECTED}', '{REJECTED_IN_DOUBT}')",
                 folded,
             )
         self._forgive(session)
@@ -360,10 +370,11 @@ class Fold:
             f"WHERE run_id = {self._run} AND state = '{state}'"
         )
 
-    def _exceptions(self, outcome: str) -> str:
+    def _exceptions(self, *outcomes: str) -> str:
+        names = ", ".join(f"'{outcome}'" for outcome in outcomes)
         return (
             f"SELECT e.seq FROM {self._engine.table('batch_exceptions')} e "
-            f"WHERE e.run_id = {self._run} AND e.field = '' AND e.outcome = '{outcome}'"
+            f"WHERE e.run_id = {self._run} AND e.field = '' AND e.outcome IN ({names})"
         )
 
     def _is_refused(self, column: Column) -> str:

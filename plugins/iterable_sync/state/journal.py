@@ -22,6 +22,7 @@ FOLDED = "folded"
 REJECTED = "rejected"
 IN_DOUBT = "in_doubt"
 NOT_APPLIED = "not_applied"
+REJECTED_IN_DOUBT = "rejected_in_doubt"
 
 Exceptional: TypeAlias = "tuple[int, str, str, str | None, float | None]"
 """A row or field that was not accepted: seq, column or '', outcome, reason, seconds to wait."""
@@ -161,7 +162,12 @@ def _exceptions(
         rows[seq, ""] = (seq, "", IN_DOUBT, None, None)
     for seq in result.not_applied:
         rows[seq, ""] = (seq, "", NOT_APPLIED, None, None)
-    rows |= _rejected(result.rejections, column_of, retry_after_s)
+    rejected = _rejected(result.rejections, column_of, retry_after_s)
+    for place in rows.keys() & rejected.keys():
+        if rows[place][2] == IN_DOUBT:
+            seq, name, _, reason, wait_s = rejected[place]
+            rejected[place] = (seq, name, REJECTED_IN_DOUBT, reason, wait_s)
+    rows |= rejected
     for seq, fields in result.uncreated.items():
         for field in fields:
             name = _column(field, column_of)

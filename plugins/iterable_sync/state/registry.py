@@ -105,10 +105,13 @@ def install(engine: StateEngine, session: Session) -> None:
     Raises:
         ConfigError: the schema is of a newer version than this package knows.
     """
-    engine.prepare(session)
     meta = engine.table("meta")
     if not engine.columns_of(session, "meta"):
         with session.transaction():
+            if engine.dialect.name == "postgres":
+                # IF NOT EXISTS does not wait: of two first runs at a time one would fail.
+                session.rows("SELECT pg_advisory_xact_lock(hashtext('iterable_sync'))")
+            engine.prepare(session)
             session.execute(f"CREATE TABLE IF NOT EXISTS {meta} (schema_version integer NOT NULL)")
             for name, columns in _TABLES.items():
                 session.execute(f"CREATE TABLE IF NOT EXISTS {engine.table(name)} ({columns})")
@@ -121,6 +124,12 @@ def install(engine: StateEngine, session: Session) -> None:
             f"the state schema has version {version}, this package knows {SCHEMA_VERSION}; "
             "upgrade airflow-provider-iterable"
         )
+
+
+def lock(engine: StateEngine, session: Session) -> None:
+    """Let no other sync register until the transaction ends; readers go on."""
+    if engine.dialect.name == "postgres":
+        session.execute(f"LOCK TABLE {engine.table('syncs')} IN SHARE ROW EXCLUSIVE MODE")
 
 
 def find(engine: StateEngine, session: Session, project: str, sync: str) -> Registered | None:

@@ -28,6 +28,7 @@ from iterable_sync.state.registry import (
     check_owners,
     find,
     install,
+    lock,
     reconcile,
     save,
     snapshot_ddl,
@@ -263,7 +264,8 @@ class SyncState:
                 f"SELECT _op, count(*) FROM {self._plan.table} WHERE _route = '{diff.SEND}' "
                 f"AND ({missed}_seq IN (SELECT seq "
                 f"FROM {self._engine.table('batch_exceptions')} WHERE run_id = '{self.run_id}' "
-                f"AND field = '' AND outcome <> '{journal.REJECTED}')) GROUP BY 1"
+                "AND field = '' AND outcome NOT IN "
+                f"('{journal.REJECTED}', '{journal.REJECTED_IN_DOUBT}'))) GROUP BY 1"
             )
         return Counter({op: int(n) for op, n in rows})
 
@@ -290,7 +292,7 @@ class SyncState:
             session.execute(
                 f"UPDATE {engine.table('runs')} SET state = ?, ended_at = now(), counts = ? "
                 "WHERE run_id = ?",
-                (state, json.dumps(report.counts()), self.run_id),
+                (state, json.dumps(report.counts() | report.reasons()), self.run_id),
             )
             session.execute(
                 f"DELETE FROM {engine.table('batch_exceptions')} WHERE run_id = ?", (self.run_id,)
@@ -320,8 +322,9 @@ class SyncState:
 
     def _register(self, session: Session, registered: Registered) -> Registered:
         engine, project, sync = self._engine, self._project.name, self._spec.sync
-        check_owners(engine, session, registered, project=project, sync=sync)
         with session.transaction():
+            lock(engine, session)
+            check_owners(engine, session, registered, project=project, sync=sync)
             registered = save(engine, session, registered, project=project, sync=sync)
             session.execute(
                 f"INSERT INTO {engine.table('runs')} "

@@ -116,7 +116,8 @@ def _create(
     newest = ", c._newest" if model.newest_by is not None else ""
     reject = (
         "CASE WHEN c._noted IS NOT NULL THEN c._noted "
-        "WHEN c._identity IS NULL THEN 'missing_identifier' "
+        + _too_long(engine, [f"c.{quote(c.name)}" for c in columns if c.is_key])
+        + "WHEN c._identity IS NULL THEN 'missing_identifier' "
         + (f"WHEN {' OR '.join(skip)} THEN '{SKIP}' " if skip else "")
         + "END"
     )
@@ -126,6 +127,14 @@ def _create(
         f"FROM (SELECT b.*, {identity} AS _identity, CAST({note} AS text) AS _noted "
         f"FROM {rows} AS b) AS c"
     )
+
+
+def _too_long(engine: StateEngine, keys: Sequence[str]) -> str:
+    limit = engine.dialect.max_key_bytes
+    if limit is None:
+        return ""
+    sizes = " + ".join(f"COALESCE(octet_length(CAST({key} AS text)), 0)" for key in keys)
+    return f"WHEN {sizes} > {limit} THEN '{Reason.TOO_LONG}' "
 
 
 def _copy(
@@ -151,27 +160,9 @@ def _copy(
     session.execute(f"CREATE TEMP TABLE {table} ({', '.join([*ddl, '_note text'])})")
     noted = schema.append(pa.field("_note", pa.string()))
     keys = [i for i, c in enumerate(columns) if c.is_key]
-    failures: list[Exception] = []
     with source.read(model.sql, select, schema) as batches:
-        marked = _mend_texts(_noted(batches, failures), noted, keys, staged, engine)
-        try:
-            session.load(table, noted, marked)
-        except Exception:
-            # The engine wraps what its input raises into an error of its own.
-            if failures:
-                raise failures[0] from None
-            raise
+        session.load(table, noted, _mend_texts(batches, noted, keys, staged, engine))
     return table
-
-
-def _noted(
-    batches: Iterator[pa.RecordBatch], failures: list[Exception]
-) -> Iterator[pa.RecordBatch]:
-    try:
-        yield from batches
-    except Exception as error:
-        failures.append(error)
-        raise
 
 
 def _mend_texts(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from iterable_sync.errors import ConfigError
+from iterable_sync.names import join
 from iterable_sync.rows import StateType, WireType
 from iterable_sync.values.columns import Bad, Reason, Refused, apply, mend, refuse, text_bytes
 from iterable_sync.values.conversions import (
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["MAX_CHARACTERS", "Bad", "Reason", "Rendered", "can_become", "quote", "render"]
+__all__ = ["MAX_CHARACTERS", "Bad", "Reason", "Rendered", "can_become", "escape", "render"]
 
 
 @dataclass(slots=True)
@@ -43,16 +44,26 @@ class Rendered:
     A column as JSON.
 
     Args:
-        text: a JSON text per row (``large_string``); null where there is no value, or a bad one.
+        written: a JSON text per row (``large_string``), strings without the quotes around them:
+            those are put when rows are joined, which spares a copy of each column; null where
+            there is no value, or a bad one.
 
         bad: row -> why its value cannot be sent.
 
         leaves: JSON columns only: per row, the dotted fields to which its value gives one.
+
+        is_string: *written* lacks its quotes.
     """
 
-    text: pa.Array
+    written: pa.Array
     bad: Bad = field(default_factory=dict)
     leaves: list[tuple[str, ...]] | None = None
+    is_string: bool = False
+
+    @property
+    def text(self) -> pa.Array:
+        """The JSON texts in full."""
+        return join('"', self.written, '"') if self.is_string else self.written
 
 
 def can_become(state: StateType, wire: WireType) -> bool:
@@ -99,14 +110,12 @@ def render(
         bad |= dict.fromkeys(refused, Reason.WRONG_TYPE)
     if known in {WireType.LONG, WireType.DOUBLE, WireType.BOOLEAN}:
         return Rendered(text, bad)
-    return Rendered(quote(text, bad), bad)
+    return Rendered(escape(text, bad), bad, is_string=True)
 
 
-def quote(text: pa.Array, bad: Bad) -> pa.Array:
-    """Write texts (``large_string``) as JSON strings; what cannot be one goes to *bad*."""
+def escape(text: pa.Array, bad: Bad) -> pa.Array:
+    """Write texts (``large_string``) as the inside of JSON strings; what cannot be one is bad."""
     import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
     data, offsets = text_bytes(text)
     plain = np.diff(offsets) <= MAX_CHARACTERS
@@ -114,17 +123,15 @@ def quote(text: pa.Array, bad: Bad) -> pa.Array:
     places = np.flatnonzero((data < 0x20) | (data == 0x22) | (data == 0x5C))
     if places.size:
         plain[np.searchsorted(offsets, places + offsets[0], side="right") - 1] = False
-    mark, none = pa.scalar('"', pa.large_string()), pa.scalar("", pa.large_string())
-    quoted = pc.binary_join_element_wise(mark, text, mark, none)
-    return mend(text, quoted, plain, _quote, bad)
+    return mend(text, text, plain, _escape, bad)
 
 
-def _quote(value: str) -> str:
+def _escape(value: str) -> str:
     if "\0" in value:
         raise Refused(Reason.NUL_CHARACTER)
     if len(value) > MAX_CHARACTERS:
         raise Refused(Reason.TOO_LONG)
-    return orjson.dumps(value).decode()
+    return orjson.dumps(value)[1:-1].decode()
 
 
 def _read(values: pa.Array, state: StateType, bad: Bad) -> pa.Array:

@@ -129,18 +129,35 @@ def _as_it_is(text: pa.Array) -> pa.Array:
 
 def _with_fraction(text: pa.Array) -> pa.Array:
     # `10` and `10.00` become `10.0`: JSON without a fraction would be a long to Iterable.
+    import pyarrow.compute as pc
+
+    pointed = pc.match_substring(text, ".")
+    if not pc.any(pointed).as_py():
+        return _append(text, ".0")
+    if not pc.all(pointed).as_py():
+        text = _append(text, ".", pc.invert(pointed))
+    short = pc.ascii_rtrim(text, characters="0")
+    return _append(short, "0", pc.ends_with(short, "."))
+
+
+def _with_point(text: pa.Array) -> pa.Array:
+    # What Arrow writes for a float has no zeros at its end to take away.
+    import pyarrow.compute as pc
+
+    return _append(text, ".0", pc.invert(pc.match_substring(text, ".")))
+
+
+def _append(text: pa.Array, end: str, rows: pa.Array | None = None) -> pa.Array:
+    """Put *end* behind some rows, by default behind all."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    none, dot, zero, fraction = (pa.scalar(t, pa.large_string()) for t in ("", ".", "0", ".0"))
-    pointed = pc.match_substring(text, ".")
-    if not pc.any(pointed).as_py():
-        return pc.binary_join_element_wise(text, fraction, none)
-    if not pc.all(pointed).as_py():
-        text = pc.if_else(pointed, text, pc.binary_join_element_wise(text, dot, none))
-    short = pc.ascii_rtrim(text, characters="0")
-    bare = pc.ends_with(short, ".")
-    return pc.if_else(bare, pc.binary_join_element_wise(short, zero, none), short)
+    none, ending = (pa.scalar(part, pa.large_string()) for part in ("", end))
+    if rows is None:
+        return pc.binary_join_element_wise(text, ending, none)
+    if not pc.any(rows).as_py():
+        return text
+    return pc.binary_join_element_wise(text, pc.if_else(rows, ending, none), none)
 
 
 def _without_fraction(text: pa.Array) -> pa.Array:
@@ -182,7 +199,7 @@ def _lacks(part: str) -> Callable[[pa.Array], pa.Array]:
 
 DOUBLE_OF_TEXT = Step(double_of_text, _with_fraction, _matches(_PLAIN_NUMBER))
 DOUBLE_OF_DECIMAL = Step(double_of_decimal, _with_fraction, _lacks("E"))
-DOUBLE_OF_FLOAT = Step(double_of_text, _with_fraction, _lacks("e"))
+DOUBLE_OF_FLOAT = Step(double_of_text, _with_point, _lacks("e"))
 NEVER = Step(_never, _as_it_is, _nowhere)
 _KEEP = Step(str, _as_it_is)
 

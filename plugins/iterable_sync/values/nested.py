@@ -9,6 +9,7 @@ import orjson
 
 from iterable_sync.values.columns import Bad, Reason, Refused
 from iterable_sync.values.conversions import MAX_CHARACTERS, literal_of_text
+from iterable_sync.values.shapes import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 # An escaped NUL, and no escaped backslash in front of "u0000".
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+# A pattern is compiled in about the time that a few dozen texts take.
+_WORTH_A_SHAPE = 100
+_MOST_SHAPES = 8
 
 _PLAIN = frozenset({str, int, float, bool})
 
@@ -49,24 +54,42 @@ def look_into(
     import pyarrow.compute as pc
 
     look = _Look(name, known_types, text)
-    seen: dict[str | None, tuple[str, ...]] = {None: ()}
-    leaves: list[tuple[str, ...]] = []
-    has_value = np.ones(len(text), dtype=bool)
-    for row, value in enumerate(text.to_numpy(zero_copy_only=False).tolist()):
-        found = seen.get(value)
-        if found is None:
+    # Code 0 is no value.
+    table: list[tuple[str, ...]] = [()]
+    codes = np.zeros(len(text), np.int64)
+    rows = text.is_valid().to_numpy(zero_copy_only=False).nonzero()[0]
+    texts = text.drop_null()
+    for attempt in range(_MOST_SHAPES):
+        if len(rows) < _WORTH_A_SHAPE:
+            break
+        # Not always the first, which may be one without a shape.
+        sample = texts[attempt * len(rows) // _MOST_SHAPES].as_py()
+        if (shape := look.shape(sample)) is None:
+            continue
+        pattern, found = shape
+        matches = pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
+        table.append(found)
+        codes[rows[matches]] = len(table) - 1
+        is_rare = matches.sum() < len(rows) / _MOST_SHAPES
+        rows, texts = rows[~matches], texts.filter(pa.array(~matches))
+        if is_rare:
+            break
+    seen: dict[str, int] = {}
+    for row, value in zip(rows.tolist(), texts.to_numpy(zero_copy_only=False), strict=True):
+        code = seen.get(value)
+        if code is None:
             answer = look.at(value)
-            if type(answer) is tuple:
-                found = seen[value] = answer
-            else:
-                has_value[row] = False
-                found = ()
-                if answer is not None:
-                    bad[row] = str(answer)
-        leaves.append(found)
-    if not has_value.all():
+            code = 0
+            if isinstance(answer, tuple):
+                code = seen[value] = len(table)
+                table.append(answer)
+            elif answer is not None:
+                bad[row] = str(answer)
+        codes[row] = code
+    has_value = codes > 0
+    if has_value.sum() < len(text) - text.null_count:
         text = pc.if_else(pa.array(has_value), text, pa.scalar(None, text.type))
-    return text, leaves
+    return text, [table[code] for code in codes.tolist()]
 
 
 class _Look:
@@ -85,6 +108,14 @@ class _Look:
         self._learnt: dict[str, dict[type, str]] = {}
         self._may_have_nul = pc.any(pc.match_substring(column, "\\u0000")).as_py()
         self._may_be_long = (pc.max(pc.binary_length(column)).as_py() or 0) > MAX_CHARACTERS
+
+    def shape(self, text: str) -> tuple[str, tuple[str, ...]] | None:
+        """Give a pattern of texts like this one, and their dotted fields; None if there is none."""
+        found = self.at(text)
+        if not isinstance(found, tuple) or self._may_be_long:
+            return None
+        pattern = shape_of(orjson.loads(text), self._name, self._known_types)
+        return None if pattern is None else (pattern, found)
 
     def at(self, text: str) -> tuple[str, ...] | Reason | None:
         """Give the dotted fields of a text; or why it is bad; or None for JSON's own null."""

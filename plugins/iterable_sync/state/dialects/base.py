@@ -70,6 +70,11 @@ class Dialect(ABC):
 
     name: str
     max_identifier_bytes: int
+    own_columns: frozenset[str]
+    """Names, lower case, of columns that every table of the engine has."""
+
+    max_key_bytes: int | None
+    """Longer keys the engine cannot keep."""
 
     @abstractmethod
     def type_name(self, column: Column) -> str:

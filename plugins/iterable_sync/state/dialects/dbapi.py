@@ -24,7 +24,7 @@ The schema has to be known before the first row is staged, and has to be the sam
 * A column's type is that of its values among the first 10,000 rows, which are buffered. It does not
   depend on which values they are, but for integers beyond 64 bits; whether a Decimal is whole is
   asked of the driver's description of the column, not of the values.
-* A column that is NULL in all of them is text, and sends nothing.
+* A column that is NULL in all of them is text.
 * A later value of another type ends the run with :class:`ModelError`, which names the column.
   Nothing is ever coerced; the way out is a CAST in the SQL or a declared type.
 * A column with a declared type (``fields={"x": {"type": "long"}}``) is kept as text whatever the
@@ -179,7 +179,8 @@ class _Running:
         with self._our_errors("cannot start the model SQL"):
             self._connection = connect()
             self._cursor = _cursor(self._connection)
-            self._cursor.arraysize = _ROWS
+            with contextlib.suppress(AttributeError):
+                self._cursor.arraysize = _ROWS
             self._cursor.execute(sql)
             # Some drivers know the columns only once a row was fetched.
             self._first = self._cursor.fetchmany(_ROWS)

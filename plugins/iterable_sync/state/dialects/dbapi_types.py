@@ -76,7 +76,7 @@ _TAKES = {
     Kind.ZONED: {Kind.ZONED},
     Kind.NAIVE: {Kind.NAIVE},
     Kind.JSON: {Kind.JSON},
-    Kind.NOTHING: set(),
+    Kind.NOTHING: {Kind.TEXT},
     Kind.DECLARED: {*Kind},
 }
 

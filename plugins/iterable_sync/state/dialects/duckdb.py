@@ -39,6 +39,9 @@ class DuckDBDialect(Dialect):
 
     name = "duckdb"
     max_identifier_bytes = 1_000
+    # A column of this name would hide the position of a row, by which the diff finds it again.
+    own_columns = frozenset({"rowid"})
+    max_key_bytes = None
 
     def type_name(self, column: Column) -> str:
         """Give the type of a column in state tables."""
@@ -81,15 +84,20 @@ class DuckDBSession:
         return self.connection.sql(sql).to_arrow_table().cast(schema)
 
     def load(self, table: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
-        """Append batches to a table, streamed."""
+        """
+        Append batches to a table, one after the other.
+
+        Read from here and not by DuckDB as one stream: that calls the source from threads of its
+        own, which drivers refuse (SQLite) or do not expect.
+        """
         import pyarrow as pa
 
-        incoming = pa.RecordBatchReader.from_batches(schema, batches)
-        self.connection.register("_incoming", incoming)
-        try:
-            self.connection.execute(f"INSERT INTO {table} SELECT * FROM _incoming")
-        finally:
-            self.connection.unregister("_incoming")
+        for batch in batches:
+            self.connection.register("_incoming", pa.Table.from_batches([batch], schema))
+            try:
+                self.connection.execute(f"INSERT INTO {table} SELECT * FROM _incoming")
+            finally:
+                self.connection.unregister("_incoming")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -315,24 +323,25 @@ class DuckDBState(StateEngine):
 
         def side(table: str, alias: str, suspect: str) -> str:
             return (
-                f"(SELECT rowid AS r, {keys}, {digest} AS h, ({suspect}) AS suspect "
+                f"(SELECT rowid AS _row, {keys}, {digest} AS _hash, ({suspect}) AS _suspect "
                 f"FROM {table} {alias}) {alias}"
             )
 
         return Candidates(
             before=(
-                "CREATE OR REPLACE TEMP TABLE _candidates AS SELECT s.r AS sr, t.r AS tr "
+                "CREATE OR REPLACE TEMP TABLE _candidates AS SELECT s._row AS sr, t._row AS tr "
                 f"FROM {side(stage, 's', diff.stage_suspect)} "
                 f"FULL JOIN {side(snapshot, 't', diff.snapshot_suspect)} ON {diff.on} "
-                "WHERE s.h IS DISTINCT FROM t.h OR s.r IS NULL OR t.r IS NULL "
-                "OR s.suspect OR t.suspect",
+                "WHERE s._hash IS DISTINCT FROM t._hash OR s._row IS NULL OR t._row IS NULL "
+                "OR s._suspect OR t._suspect",
             ),
             # Each part joins the wide tables to the narrow one, never to each other: so no wide
             # row is ever kept in a hash table, but for the changed ones.
             parts=(
                 (
                     f"(SELECT * FROM {stage} WHERE rowid IN "
-                    f"(SELECT sr FROM _candidates WHERE tr IS NULL)) s LEFT JOIN {nothing} ON FALSE",
+                    "(SELECT sr FROM _candidates WHERE tr IS NULL)) s "
+                    f"LEFT JOIN {nothing} ON FALSE",
                     "TRUE",
                 ),
                 (

@@ -42,6 +42,9 @@ class PostgresDialect(Dialect):
 
     name = "postgres"
     max_identifier_bytes = _MAX_IDENTIFIER_BYTES
+    own_columns = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+    # An entry of a B-tree has at most 2,704 bytes.
+    max_key_bytes = 2_000
 
     def ddl_type(self, column: Column) -> str:
         """Give the type of a column; texts are compared by bytes."""
