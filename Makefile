@@ -42,7 +42,9 @@ layers: $(STAMP) ## Check that a file imports only from lower layers
 	$(BIN)/lint-imports
 
 bench: $(STAMP) ## Run the benchmarks, a JSON line each
-	@for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
+	@for name in transform deliver first_sync second_sync diff; do \
+		$(BIN)/python bench/$$name.py || exit 1; done
+	@$(BIN)/python bench/diff.py --engine postgres
 
 constraints: $(STAMP) ## Resolve constraints.txt anew, for every Python from 3.11 on
 	@$(BIN)/python -m uv pip compile setup.cfg constraints.in --extra dev --upgrade --quiet \

@@ -34,9 +34,11 @@ class FieldNames(Sequence[tuple[str, ...]]):
 
         always: fields of every row.
 
-        sometimes: name -> which rows have it.
+        sometimes: name of a field, and which rows have it.
 
         leaves: of each JSON column, per row, the fields that its value has.
+
+        part_of: the names of the whole chunk, if these are of some of its rows.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class FieldNames(Sequence[tuple[str, ...]]):
         self._always = always
         self._sometimes = sometimes
         self._leaves = leaves
-        self._whole = part_of or self
+        self._whole = self if part_of is None else part_of
         self._seen: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def __len__(self) -> int:

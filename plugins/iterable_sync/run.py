@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from iterable_sync import guards, objects
 from iterable_sync.delivery import Deliverer
-from iterable_sync.errors import ConfigError, CountsDiffer, RetryLater
+from iterable_sync.errors import ConfigError, CountsDiffer, RetryLater, SyncAborted
 from iterable_sync.pacing import Pacer
 from iterable_sync.push import Push, Pushed
 from iterable_sync.rows import Op, RunEnd, RunReport
@@ -91,7 +91,11 @@ def _run(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> RunReport:
-    staged, plan = _plan(spec, sync_state, report, clock)
+    try:
+        staged, plan = _plan(spec, sync_state, report, clock)
+    except (ConfigError, SyncAborted):
+        sync_state.close(report, "failed")
+        raise
     keyless = sum(staged.rejected.values())
     pushed = Pushed()
     started = clock()
@@ -255,7 +259,8 @@ def _record(
     for reason, rows in pushed.reasons.items():
         _reject(report, reason, rows)
     _end(spec, pushed, report)
-    sync_state.close(report, state or report.end.value)
+    found = "counts_differ" if report.differences() else report.end.value
+    sync_state.close(report, state or found)
 
 
 def _end(spec: SyncSpec, pushed: Pushed, report: RunReport) -> None:

@@ -7,8 +7,9 @@ held                                                   failed, no retry (``on_he
                                                        success)
 rejected above limits, configuration, 401 and 403,     failed, no retry
 a run that a person has to look at
-rows pending, state or lane busy, Iterable down        failed, retried after the delay asked for
-already running, superseded                            skipped
+rows pending, state or lane busy, Iterable down,       failed, retried after the delay asked for
+already running (a retry)
+already running (first try), superseded                skipped
 =====================================================  ==========================================
 
 No exception keeps its cause: Airflow logs whole chains, and a driver's message may quote a row.
@@ -25,7 +26,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
 )
 
-from iterable_sync.errors import IterableSyncError, RetryLater, RunSkipped
+from iterable_sync.errors import AlreadyRunning, IterableSyncError, RetryLater, RunSkipped
 from iterable_sync.rows import RunEnd, RunReport
 
 
@@ -48,12 +49,18 @@ class Unfinished(AirflowException):
         return self.message
 
 
-def of_error(error: Exception) -> Exception:
+def of_error(error: Exception, *, is_retry: bool = False) -> Exception:
     """
     Give the exception that puts the task into the state that *error* calls for.
 
     One that is not ours keeps its type and the places it passed, but not its message.
+
+    Args:
+        is_retry: this try follows one that ended badly. A lease that is still held is then most
+            likely the dead one's own: the retry waits for it to run out, and skips nothing.
     """
+    if is_retry and isinstance(error, AlreadyRunning):
+        return Unfinished(f"{error}; if that is the try before this one, its lease runs out", 120.0)
     if isinstance(error, RunSkipped):
         return AirflowSkipException(str(error))
     if isinstance(error, RetryLater):

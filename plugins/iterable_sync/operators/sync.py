@@ -146,7 +146,8 @@ class IterableSyncOperator(BaseOperator):
             raise
         except Exception as error:  # noqa: BLE001 - what it says may quote a row
             self.log.error("%s failed: %s", self._where(), ends.places(error))  # noqa: TRY400
-            failure = ends.of_error(error)
+            is_retry = getattr(context["ti"], "try_number", 1) > 1
+            failure = ends.of_error(error, is_retry=is_retry)
         else:
             self._publish(done, context)
             failed = ends.of_report(done, on_held=self.on_held)

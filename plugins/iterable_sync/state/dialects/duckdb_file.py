@@ -19,7 +19,10 @@ _T = TypeVar("_T")
 OPEN_FOR_S = 60.0
 """How long an open waits for another process that holds the file."""
 
-_LOCKED = re.compile("could not set lock|conflicting lock", re.IGNORECASE)
+# The last one is between threads of one process, while the other one is closing the file.
+_LOCKED = re.compile(
+    "could not set lock|conflicting lock|unique file handle conflict", re.IGNORECASE
+)
 
 
 def connect(
@@ -55,9 +58,11 @@ def when_free(path: str, action: Callable[[], _T]) -> _T:
     while True:
         try:
             return action()
-        except duckdb.IOException as error:
+        except duckdb.OperationalError as error:
             first = str(error).splitlines()[0]
             if not _LOCKED.search(first):
+                if not isinstance(error, duckdb.IOException):
+                    raise
                 raise ConfigError(f"cannot open the DuckDB file {path}: {first}") from None
             if time.monotonic() > until:
                 raise StateBusy(
