@@ -17,6 +17,12 @@ def main() -> None:
     parser.add_argument("--memory-limit", default="1GB")
     arguments = parser.parse_args()
 
+    # What a run imports when it needs it; a worker that runs many syncs pays it once.
+    import duckdb  # noqa: F401
+    import pandas as pd  # noqa: F401
+    import pyarrow.compute  # noqa: F401
+    import sqlglot  # noqa: F401
+
     from iterable_sync.client import IterableClient
     from iterable_sync.rows import Project, ProjectType
     from iterable_sync.run import run_sync

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harness import World
 
 FIRST = int(os.environ.get("CONVERGENCE_FIRST", "0"))
-SEEDS = int(os.environ.get("CONVERGENCE_SEEDS", "80"))
+SEEDS = int(os.environ.get("CONVERGENCE_SEEDS", "60"))
 
 COLUMNS = {
     "user_id": "text",

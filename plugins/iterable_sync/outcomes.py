@@ -166,8 +166,6 @@ def _rows_of(
     """Give seq -> reason; None if an identifier is of no row."""
     if not named:
         return {}  # the usual answer; no index of a thousand rows for it
-    if not named:
-        return {}
     exact: defaultdict[str, list[int]] = defaultdict(list)
     folded: defaultdict[str, list[int]] = defaultdict(list)
     for payload in payloads:

@@ -179,7 +179,7 @@ def test_excluded_times_need_no_zone():
 def test_the_sql_that_shows_duplicates_compares_what_the_stage_compares():
     made = model("user_id", "email", "loaded", key=["loaded", "user_id"])
 
-    assert made.duplicates.startswith("SELECT CAST(timezone('UTC', ")
+    assert made.duplicates.startswith("SELECT COALESCE(CAST(make_timestamp(epoch_us(")
     assert "FROM (\nSELECT user_id, email, loaded FROM t\n) AS q\nGROUP BY" in made.duplicates
 
 

@@ -27,7 +27,7 @@ class Digests(People):
         super().__init__(settings)
         self._digests: dict[str, int] = {}
 
-    def write(self, update: Update, now: str) -> str | Failure:  # noqa: ARG002 -- a digest has no time
+    def write(self, update: Update, now: str) -> str | Failure:
         """Note the digest of *update*."""
         if self.settings.project_type is ProjectType.EMAIL:
             key = update.email or update.user_id or ""
@@ -42,11 +42,11 @@ class Digests(People):
         self._digests[key] = digest(update.fields)
         return key
 
-    def by_email(self, email: str) -> Profile | None:  # noqa: ARG002 -- the same for all
+    def by_email(self, email: str) -> Profile | None:
         """Find nobody: nothing is kept to be read."""
         return None
 
-    def by_user_id(self, user_id: str) -> Profile | None:  # noqa: ARG002 -- the same for all
+    def by_user_id(self, user_id: str) -> Profile | None:
         """Find nobody: nothing is kept to be read."""
         return None
 

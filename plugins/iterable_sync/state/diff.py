@@ -201,16 +201,35 @@ class _Diff:
         names = ", ".join(f"d.{self._q(c)}" for c in self._columns)
         # A key that is gone and still absent is no news.
         is_news = f"NOT (s.{self._key} IS NULL AND t._status = 'gone')"
-        candidate_rows = " UNION ALL ".join(
+        selects = [
             f"SELECT {inner} FROM {tables} WHERE ({where}) AND {is_news}"
             for tables, where in candidates.parts
-        )
-        full = self._full_mask()
+        ]
+        if candidates.added:
+            selects.insert(0, f"SELECT {self._added()} FROM {candidates.added}")
+        candidate_rows = " UNION ALL ".join(selects)
+        full = self._registered.full_mask
         return (
             f"SELECT row_number() OVER () AS _seq, d._op, {self._route()} AS _route, "
             f"CASE WHEN d._op = '{Op.CHANGED}' THEN d._changed ELSE '{full}' END AS _mask, "
             f"d._identity, d._old_identity, d._episode, d._key, {names} "
             f"FROM ({candidate_rows}) AS d"
+        )
+
+    def _added(self) -> str:
+        """Give the same columns for rows that the snapshot does not know: most are constants."""
+        keys = [f"s.{self._q(c)}" for c in self._columns if c.is_key]
+        return ", ".join(
+            [
+                f"'{Op.ADDED}' AS _op",
+                "s._reject AS _reject",
+                "s._identity AS _identity",
+                "CAST(NULL AS text) AS _old_identity",
+                "1 AS _episode",
+                f"{self._dialect.key_text(keys)} AS _key",
+                "CAST(NULL AS text) AS _changed",
+                *(f"s.{self._q(c)} AS {self._q(c)}" for c in self._columns),
+            ]
         )
 
     def _op(self) -> str:
@@ -244,13 +263,9 @@ class _Diff:
             return f"CASE WHEN s.{self._key} IS NOT NULL THEN COALESCE(s.{name}, t.{name}) END"
         return f"s.{name}"
 
-    def _full_mask(self) -> str:
-        live = {c.position for c in self._columns}
-        return "".join("1" if i in live else "0" for i in range(self._registered.width))
-
     def _changed_mask(self) -> str:
         if self._spec.full_resync:
-            return f"'{self._full_mask()}'"
+            return f"'{self._registered.full_mask}'"
         by_position = {c.position: c for c in self._columns}
         bits = [
             self._bit(by_position[i]) if i in by_position else "'0'"

@@ -93,6 +93,11 @@ class Registered:
         """The length of a mask."""
         return len(self.fields)
 
+    @property
+    def full_mask(self) -> str:
+        """The mask of a row that sends every column that is mapped now."""
+        return "".join("0" if f.dropped else "1" for f in self.fields)
+
     def version_of(self, column: Column) -> int:
         """Give the mapping version that a column is at."""
         return self.fields[column.position].version

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from iterable_sync.errors import DuplicateKeys
-from iterable_sync.identity import identity_sql
+from iterable_sync.identity import USER_ID_PREFIX, identity_sql
 from iterable_sync.rows import Column, NullPolicy, ProjectType, Role, WireType
 from iterable_sync.state.dialects.base import arrow_schema
 from iterable_sync.values import Reason
@@ -73,7 +73,7 @@ def stage(
         session.execute(f"DROP TABLE {incoming}")
     _reject_null_keys(engine, session, staged, columns)
     _refuse_duplicate_keys(engine, session, staged, model, columns)
-    _reject_duplicate_identities(session, staged, has_newest=model.newest_by is not None)
+    _reject_duplicate_identities(session, staged, columns, has_newest=model.newest_by is not None)
     return staged
 
 
@@ -259,11 +259,16 @@ def _refuse_duplicate_keys(
         )
 
 
-def _reject_duplicate_identities(session: Session, staged: Staged, *, has_newest: bool) -> None:
+def _reject_duplicate_identities(
+    session: Session, staged: Staged, columns: Sequence[Column], *, has_newest: bool
+) -> None:
     """Mark rows that share an identity: all of them, or all but the newest."""
     table = staged.table
+    # A userId that is the key is there once: keys were looked at already.
+    is_key = [c.role for c in columns if c.is_key] == [Role.USER_ID]
+    doubtful = f"AND _identity NOT LIKE '{USER_ID_PREFIX}%' " if is_key else ""
     shared = (
-        f"SELECT _identity FROM {table} WHERE _identity IS NOT NULL AND _reject IS NULL "
+        f"SELECT _identity FROM {table} WHERE _identity IS NOT NULL AND _reject IS NULL {doubtful}"
         "GROUP BY _identity HAVING count(*) > 1"
     )
     if not session.rows(f"SELECT 1 FROM ({shared}) AS d LIMIT 1"):

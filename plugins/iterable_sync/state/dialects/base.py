@@ -195,10 +195,14 @@ class Candidates:
     Args:
         before, after: statements to run around.
 
-        parts: FROM clauses with ``s`` and ``t`` and their WHERE; together each candidate once.
+        added: FROM clause with ``s`` alone, of rows that the snapshot does not know; None where
+            they are among *parts*.
+
+        parts: FROM clauses with ``s`` and ``t`` and their WHERE; with *added* each candidate once.
     """
 
     before: tuple[str, ...]
+    added: str | None
     parts: tuple[tuple[str, str], ...]
     after: tuple[str, ...]
 

@@ -319,8 +319,6 @@ class DuckDBState(StateEngine):
         keys = ", ".join(diff.keys)
         digest = f"hash({', '.join(diff.compared)})" if diff.compared else "0"
 
-        nothing = f"(SELECT * FROM {snapshot} WHERE FALSE) t"
-
         def side(table: str, alias: str, suspect: str) -> str:
             return (
                 f"(SELECT rowid AS _row, {keys}, {digest} AS _hash, ({suspect}) AS _suspect "
@@ -335,15 +333,13 @@ class DuckDBState(StateEngine):
                 "WHERE s._hash IS DISTINCT FROM t._hash OR s._row IS NULL OR t._row IS NULL "
                 "OR s._suspect OR t._suspect",
             ),
-            # Each part joins the wide tables to the narrow one, never to each other: so no wide
-            # row is ever kept in a hash table, but for the changed ones.
+            # Each of these joins a wide table to the narrow one, never wide to wide: so no wide row
+            # is ever kept in a hash table, but for the changed ones.
+            added=(
+                f"(SELECT * FROM {stage} WHERE rowid IN "
+                "(SELECT sr FROM _candidates WHERE tr IS NULL)) s"
+            ),
             parts=(
-                (
-                    f"(SELECT * FROM {stage} WHERE rowid IN "
-                    "(SELECT sr FROM _candidates WHERE tr IS NULL)) s "
-                    f"LEFT JOIN {nothing} ON FALSE",
-                    "TRUE",
-                ),
                 (
                     f"_candidates c JOIN {stage} s ON s.rowid = c.sr "
                     f"JOIN {snapshot} t ON t.rowid = c.tr",

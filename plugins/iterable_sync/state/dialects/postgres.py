@@ -360,6 +360,7 @@ class PostgresState(StateEngine):
         first = diff.keys[0]
         return Candidates(
             before=(f"ANALYZE {stage}",),
+            added=None,
             parts=(
                 (
                     f"{stage} s FULL JOIN {snapshot} t ON {diff.on}",
