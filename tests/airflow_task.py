@@ -88,6 +88,7 @@ def run_task(
     run_after: str = WHEN,
     retries: int = 0,
     map_index: int = -1,
+    try_number: int = 1,
 ) -> Done:
     """Run *task*, which is in a DAG, as a worker would."""
     from airflow.sdk.api.client import Client
@@ -115,7 +116,7 @@ def run_task(
         task_id=task.task_id,
         dag_id=task.dag_id,
         run_id="a_run",
-        try_number=1,
+        try_number=try_number,
         map_index=map_index,
         dag_version_id=uuid4(),
     )

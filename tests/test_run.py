@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from harness import people
-from iterable_sync.errors import ConfigError, CountsDiffer, Superseded
+from iterable_sync.errors import ConfigError, CountsDiffer, DuplicateKeys, Superseded
 from iterable_sync.rows import NullPolicy, Op, ProjectType, RunEnd
 from iterable_sync.spec import FieldSpec
 
@@ -332,6 +332,18 @@ def test_a_row_that_vanishes_from_the_books_fails_the_run(postgres_world: World)
 
     with pytest.raises(CountsDiffer, match="'queried': 1"):
         world.sync(client=world.connect(before=lose_one))
+
+    assert [("counts_differ",)] == world.rows("SELECT state FROM {runs}")
+
+
+def test_a_run_that_stops_for_duplicate_keys_ends_as_failed(world: World) -> None:
+    """It does not look as if it were still running, and the next one is not told of a crash."""
+    world.put(*people(1, 1))
+
+    with pytest.raises(DuplicateKeys):
+        world.sync()
+
+    assert [("failed",)] == world.rows("SELECT state FROM {runs}")
 
 
 def test_keys_of_several_columns_and_any_type_find_their_rows_again(world: World) -> None:

@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_task import run_task
 from iterable_sync import errors, sqlfiles
 from iterable_sync.operators.ends import Unfinished
-from iterable_sync.operators.sync import IterableSyncOperator
+from iterable_sync.operators.sync import IterableSyncOperator, _as_of
 from iterable_sync.operators.users import IterableUsersOperator
 from iterable_sync.rows import NullPolicy, RunEnd, RunReport
 
@@ -424,6 +424,24 @@ def _context() -> Any:
         def xcom_push(self, **_: Any) -> None: ...
 
     return {"ti": Task(), **_events()}
+
+
+def test_a_retry_that_meets_its_dead_predecessors_lease_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Skipped, it would be green, and nothing would be sent until the next run."""
+    with ending(errors.AlreadyRunning("held until 12:00"), monkeypatch):
+        done = run_task(users(), retries=3, try_number=2)
+
+    assert done.state == "up_for_retry"
+
+
+def test_the_last_moment_of_the_interval_counts_as_the_moment_of_the_data():
+    """The logical date alone is its start, and a manual run in between would look newer."""
+    start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    context = {"logical_date": start, "data_interval_end": end}
+
+    assert end == _as_of(context)
 
 
 def test_held_changes_can_be_a_success(monkeypatch: pytest.MonkeyPatch):
