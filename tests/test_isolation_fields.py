@@ -243,6 +243,23 @@ def test_fields_that_the_project_may_not_create_cost_no_row() -> None:
     assert [True, False, False] == client.creating
 
 
+def test_nobody_waits_for_a_field_that_iterable_said_it_dropped() -> None:
+    """It will not be listed, and up to 15 s for each would be lost."""
+    clock = Clock()
+    rows = [row(0, plan="a"), row(1, plan="b")]
+
+    def rule(users: list[dict[str, Any]], _create: bool, _number: int) -> Answer:
+        return taken(len(users), dropped=["plan"])
+
+    started = clock.now
+    client = MemoryIterable(rule)
+    client.known_fields = dict  # type: ignore[method-assign]
+    result = deliverer(client, clock).deliver(batch(rows, new_fields=frozenset({"plan"})))
+
+    assert {0: ("plan",), 1: ("plan",)} == result.uncreated
+    assert started == clock.now
+
+
 @pytest.mark.parametrize(
     ("lists", "asked_at"), [(True, []), (False, [1_000.0, 1_001.0, 1_003.0])], ids=["yes", "no"]
 )

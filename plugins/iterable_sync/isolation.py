@@ -362,7 +362,9 @@ class Isolation:
             self._push([row.seq for row in pilots])
             wanted -= self._created
         self._creating = False
-        created = self._created & self._result.batch.new_fields
+        # What an answer said it dropped will not be listed, however long one waits.
+        dropped = {field for fields in self._result.uncreated.values() for field in fields}
+        created = (self._created & self._result.batch.new_fields) - dropped
         unconfirmed = created - set(known_among(created, self._listed))
         if unconfirmed:
             self._confirm_fields(frozenset(unconfirmed))

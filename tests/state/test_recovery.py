@@ -280,6 +280,7 @@ def heal(world: World, at: int) -> None:
     assert ({}, RunEnd.CLEAN) == (world.dirty(), report.end)
     assert {("bad", "", "invalid_email")} == world.rejections()
     assert [] == leftovers(world)
+    assert [(0,)] == world.rows("SELECT count(*) FROM {batch_exceptions}")
     assert 0 == world.sync(on_remove="clear").requests
 
 

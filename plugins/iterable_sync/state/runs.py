@@ -395,6 +395,9 @@ class SyncState:
                     )
                     session.execute(f"DROP TABLE {engine.table(plan_table)}")
                 session.execute(
+                    f"DELETE FROM {engine.table('batch_exceptions')} WHERE run_id = ?", (run_id,)
+                )
+                session.execute(
                     f"UPDATE {engine.table('runs')} SET state = 'crashed', ended_at = now() "
                     "WHERE run_id = ?",
                     (run_id,),
