@@ -7,7 +7,6 @@ One run of one sync, as state sees it: lease, stage, plan, lane, journal, fold, 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import socket
 import time
@@ -23,6 +22,7 @@ from iterable_sync.state.columns import understand
 from iterable_sync.state.dialects.base import arrow_schema
 from iterable_sync.state.fold import Fold, Folded
 from iterable_sync.state.leases import Lease
+from iterable_sync.state.recovery import fold_leftovers
 from iterable_sync.state.registry import (
     Registered,
     check_owners,
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from iterable_sync.rows import Batch, BatchResult, Project, RunReport
     from iterable_sync.spec import SyncSpec
     from iterable_sync.state.dialects.base import Session, Source, StateEngine
-
-log = logging.getLogger(__name__)
 
 _LANE_POLL_S = 2.0
 _BOOKKEEPING = tuple(
@@ -126,7 +124,7 @@ class SyncState:
             self._known = find(self._engine, session, self._project.name, self._spec.sync)
             if self._known is None:
                 return
-            self._fold_leftovers(session)
+            fold_leftovers(self._engine, session, self._registered, self.lease)
             self._refuse_older(session)
 
     def plan(self) -> tuple[Staged, diff.Plan]:
@@ -372,37 +370,6 @@ class SyncState:
             table = table.sort_by("_seq")
         frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
         return frame
-
-    def _fold_leftovers(self, session: Session) -> None:
-        """Fold the runs of this sync that ended without saying so; their plans go."""
-        engine = self._engine
-        runs = session.rows(
-            f"SELECT run_id, plan_table FROM {engine.table('runs')} "
-            "WHERE sync_id = ? AND state = 'running'",
-            (self._sync_id,),
-        )
-        for run_id, plan_table in runs:
-            with session.transaction():
-                if plan_table and engine.columns_of(session, plan_table):
-                    fold = Fold(engine, self._registered, run_id, engine.table(plan_table))
-                    folded = fold.settled(session)
-                    folded += fold.left_open(session)
-                    log.info(
-                        "run %s ended without a report: %d accepted, %d in doubt folded",
-                        run_id[:8],
-                        folded.accepted + folded.removed,
-                        folded.in_doubt,
-                    )
-                    session.execute(f"DROP TABLE {engine.table(plan_table)}")
-                session.execute(
-                    f"DELETE FROM {engine.table('batch_exceptions')} WHERE run_id = ?", (run_id,)
-                )
-                session.execute(
-                    f"UPDATE {engine.table('runs')} SET state = 'crashed', ended_at = now() "
-                    "WHERE run_id = ?",
-                    (run_id,),
-                )
-                self.lease.check(session)
 
     def _refuse_older(self, session: Session) -> None:
         if self._spec.as_of is None:
