@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CANARY = "canary@example.com"
 
-RESERVED = ("seq", "op", "mask", "identity", "old_identity", "status", "dirty", "mapping")
+RESERVED = ("seq", "op", "route", "mask", "identity", "status", "dirty", "mapping")
 RESERVED += ("episode", "origin", "accepted_at", "run", "held", "key")
 
 SETUP = """

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # What the state tables call columns of their own.
 _RESERVED = re.compile(
-    r"_(seq|op|mask|key|identity|old_identity|status|dirty|mapping|episode|origin|accepted_at"
+    r"_(seq|op|route|mask|key|identity|status|dirty|mapping|episode|origin|accepted_at"
     r"|run|held)",
     re.IGNORECASE,
 )

@@ -190,7 +190,6 @@ class _Diff:
                 "s._reject AS _reject",
                 f"CASE WHEN s.{self._key} IS NULL THEN t._identity ELSE s._identity END "
                 "AS _identity",
-                "t._identity AS _old_identity",
                 "COALESCE(t._episode, 0) + CASE WHEN t._status = 'gone' OR t._status IS NULL "
                 "THEN 1 ELSE 0 END AS _episode",
                 f"{self._dialect.key_text(keys)} AS _key",
@@ -212,7 +211,7 @@ class _Diff:
         return (
             f"SELECT row_number() OVER () AS _seq, d._op, {self._route()} AS _route, "
             f"CASE WHEN d._op = '{Op.CHANGED}' THEN d._changed ELSE '{full}' END AS _mask, "
-            f"d._identity, d._old_identity, d._episode, d._key, {names} "
+            f"d._identity, d._episode, d._key, {names} "
             f"FROM ({candidate_rows}) AS d"
         )
 
@@ -224,7 +223,6 @@ class _Diff:
                 f"'{Op.ADDED}' AS _op",
                 "s._reject AS _reject",
                 "s._identity AS _identity",
-                "CAST(NULL AS text) AS _old_identity",
                 "1 AS _episode",
                 f"{self._dialect.key_text(keys)} AS _key",
                 "CAST(NULL AS text) AS _changed",
