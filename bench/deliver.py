@@ -18,7 +18,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from common import SANDBOX_KEY, machine, sandbox, workspace
+from common import SANDBOX_KEY, machine, peak_rss_mb, sandbox, workspace
 from iterable_sync.batching import split
 from iterable_sync.client import IterableClient
 from iterable_sync.delivery import Deliverer
@@ -86,6 +86,7 @@ def main() -> None:
                 "cpu_ms_per_batch": round(seconds / wanted * 1e3, 3),
                 "wall_ms_per_batch": round(wall / wanted * 1e3, 2),
                 "bytes_per_batch": round(sent_bytes / wanted),
+                "peak_rss_mb": peak_rss_mb(),
                 **machine(),
             }
         )

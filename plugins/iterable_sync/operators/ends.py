@@ -28,6 +28,10 @@ from airflow.providers.common.compat.sdk import (
 
 from iterable_sync.errors import AlreadyRunning, IterableSyncError, RetryLater, RunSkipped
 from iterable_sync.rows import RunEnd, RunReport
+from iterable_sync.spec import SyncSpec
+
+
+_LEASE_S = float(SyncSpec.model_fields["lease_s"].default)
 
 
 class Unfinished(AirflowException):
@@ -60,7 +64,9 @@ def of_error(error: Exception, *, is_retry: bool = False) -> Exception:
             likely the dead one's own: the retry waits for it to run out, and skips nothing.
     """
     if is_retry and isinstance(error, AlreadyRunning):
-        return Unfinished(f"{error}; if that is the try before this one, its lease runs out", 120.0)
+        return Unfinished(
+            f"{error}; if that is the try before this one, its lease runs out", _LEASE_S
+        )
     if isinstance(error, RunSkipped):
         return AirflowSkipException(str(error))
     if isinstance(error, RetryLater):
