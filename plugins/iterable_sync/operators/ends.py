@@ -30,7 +30,6 @@ from iterable_sync.errors import AlreadyRunning, IterableSyncError, RetryLater, 
 from iterable_sync.rows import RunEnd, RunReport
 from iterable_sync.spec import SyncSpec
 
-
 _LEASE_S = float(SyncSpec.model_fields["lease_s"].default)
 
 
