@@ -29,7 +29,7 @@ class Endpoint:
     One operation of the API.
 
     Args:
-        path: the last segment may be a parameter: ``/api/users/{email}``.
+        path: whole segments may be parameters: ``/api/catalogs/{catalogName}/items/{itemId}``.
 
         limit: name of its rate limit; endpoints may share one.
 
@@ -44,31 +44,47 @@ class Endpoint:
 
 
 class Table:
-    """Finds the endpoint of a request; a literal path goes before one with a parameter."""
+    """Finds the endpoint of a request; a literal path goes before one with parameters."""
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         self._literal: dict[tuple[str, str], Endpoint] = {}
-        self._parameter: dict[tuple[str, str], tuple[str, Endpoint]] = {}
+        self._patterns: dict[tuple[str, int], list[tuple[list[str], Endpoint]]] = {}
         for endpoint in endpoints:
-            stem, _, last = endpoint.path.rpartition("/")
-            if last.startswith("{"):
-                self._parameter[endpoint.method, stem] = (last[1:-1], endpoint)
+            if "{" in endpoint.path:
+                segments = endpoint.path.split("/")
+                alike = self._patterns.setdefault((endpoint.method, len(segments)), [])
+                alike.append((segments, endpoint))
             else:
                 self._literal[endpoint.method, endpoint.path] = endpoint
+        for alike in self._patterns.values():
+            # Literal segments before parameters, from the left: /lists/{id}/size before /{a}/{b}/c.
+            alike.sort(key=lambda found: [segment.startswith("{") for segment in found[0]])
 
     def find(self, method: str, raw_path: str) -> tuple[Endpoint, dict[str, str]] | None:
         """
         Return the endpoint for *raw_path*, and its path parameters decoded.
 
-        The path is taken before decoding, so that an encoded slash stays inside its parameter.
+        The path is cut before it is decoded, so that an encoded slash stays inside its parameter.
         """
-        path = unquote(raw_path)
-        endpoint = self._literal.get((method, path))
+        segments = [unquote(segment) for segment in raw_path.split("/")]
+        endpoint = self._literal.get((method, "/".join(segments)))
         if endpoint is not None:
             return endpoint, {}
-        stem, _, last = raw_path.rpartition("/")
-        found = self._parameter.get((method, unquote(stem)))
-        if found is None or not last:
+        for pattern, endpoint in self._patterns.get((method, len(segments)), ()):
+            params = _match(pattern, segments)
+            if params is not None:
+                return endpoint, params
+        return None
+
+
+def _match(pattern: list[str], segments: list[str]) -> dict[str, str] | None:
+    params: dict[str, str] = {}
+    for expected, segment in zip(pattern, segments, strict=True):
+        if not expected.startswith("{"):
+            if expected != segment:
+                return None
+        elif not segment:
             return None
-        name, endpoint = found
-        return endpoint, {name: unquote(last)}
+        else:
+            params[expected[1:-1]] = segment
+    return params
