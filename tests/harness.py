@@ -274,9 +274,9 @@ class World:
             return sum(e.path == BULK for e in self.server.app_state.history.page(0, 10**9))
 
     def answer_next(self, *answers: Mapping[str, Any], path: str = BULK) -> None:
-        """Let the sandbox give canned answers to the next requests for *path*."""
-        with self.server.app_state.lock:
-            self.server.app_state.change({"fail_next": [{"path": path, **a} for a in answers]})
+        """Let the sandbox give these answers to the next requests below *path*, in order."""
+        rule = {"kind": "answer", "endpoint": f"{path}*", "times": 1}
+        self.server.app_state.fail([rule | dict(answer) for answer in answers])
 
     def change(self, **settings: Any) -> None:
         """Change switches of the sandbox."""

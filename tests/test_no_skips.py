@@ -7,6 +7,7 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 
 MODULE = """
+import iterable_facts
 import pytest
 
 def test_skips():
@@ -14,6 +15,11 @@ def test_skips():
 
 @pytest.mark.skip(reason="not now")
 def test_is_marked():
+    pass
+
+@pytest.mark.skipif(True, reason=iterable_facts.ABSENT)
+@pytest.mark.parametrize("exchange", [])
+def test_needs_recordings(exchange):
     pass
 
 @pytest.mark.xfail(reason="known", strict=True)
@@ -26,7 +32,7 @@ def test_passes():
 
 
 def test_a_skipped_test_is_a_failed_one(tmp_path: Path):
-    """Skips become failures that name their reason; expected failures stay what they are."""
+    """Skips become failures that name their reason, but for absent recordings."""
     (tmp_path / "test_some.py").write_text(MODULE)
     (tmp_path / "test_module.py").write_text("import pytest\npytest.importorskip('no_such_lib')\n")
 
@@ -46,4 +52,4 @@ def test_a_skipped_test_is_a_failed_one(tmp_path: Path):
     assert "no database" in run.stdout
     assert "not now" in run.stdout
     assert "no_such_lib" in run.stdout
-    assert run.stdout.splitlines()[-1].startswith("1 failed, 1 passed, 1 xfailed, 2 errors")
+    assert run.stdout.splitlines()[-1].startswith("1 failed, 1 passed, 1 skipped, 1 xfailed, 2 errors")

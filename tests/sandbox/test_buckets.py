@@ -24,6 +24,11 @@ def clock():
         ("users/bulkUpdate", 5),
         ("users/getFields", 3),
         ("users/get", 100),
+        ("users/delete", 100),
+        ("users/merge", 50),
+        ("users/forget", 3),
+        ("users/unforget", 3),
+        ("users/forgotten", 3),
         ("lists/get", 100),
         ("channels/get", 100),
     ],
@@ -56,6 +61,36 @@ def test_unused_tokens_are_kept_for_one_period_only(clock):
     granted = sum(buckets.take("users/bulkUpdate") == 0 for _ in range(20))
 
     assert granted == 5
+
+
+@pytest.mark.parametrize("name", ["users/forget", "users/unforget"])
+def test_daily_limit_counts_the_last_24_hours(clock, name):
+    buckets = Buckets({}, clock)
+    for _ in range(1000):
+        clock.now += 60
+        assert buckets.take(name) == 0
+    first = clock.now - 999 * 60
+
+    assert buckets.take(name) == pytest.approx(first + 86_400 - clock.now)
+    clock.now = first + 86_400
+    assert buckets.take(name) == 0
+    assert buckets.take(name) == pytest.approx(60)
+    assert buckets.as_json()[name] == {
+        "requests": 3,
+        "seconds": 1,
+        "left": 2,
+        "daily": 1000,
+        "left_today": 0,
+    }
+
+
+def test_refused_requests_do_not_count_for_the_day(clock):
+    buckets = Buckets({}, clock)
+
+    granted = sum(buckets.take("users/forget") == 0 for _ in range(2000))
+
+    assert granted == 3
+    assert buckets.as_json()["users/forget"]["left_today"] == 997
 
 
 def test_limits_can_be_set(clock):

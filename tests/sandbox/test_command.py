@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -71,21 +72,84 @@ def test_command_prints_its_address_and_ends_cleanly_on_a_signal(start, tmp_path
     assert took_s < 10  # two seconds are promised; a busy machine of the tests is no news
 
 
+def test_a_plan_seed_data_and_latency_are_there_from_the_start(start, tmp_path):
+    plan, data = tmp_path / "plan.json", tmp_path / "data.json"
+    plan.write_text(json.dumps({"rules": [{"kind": "error", "every": 2}]}))
+    data.write_text(json.dumps({"users": [{"userId": "1"}]}))
+    process = start("--faults", plan, "--seed-data", data, "--latency", "1-2", "--seed", 9)
+    url = process.stdout.readline().strip()
+
+    def get(path):
+        return requests.get(url + path, headers={"Api-Key": API_KEY}, timeout=10)
+
+    assert [get("/api/lists").status_code for _ in range(4)] == [200, 503, 200, 503]
+    assert get("/__sandbox__/users/count").json() == {"count": 1}
+    assert get("/__sandbox__/faults").json()["plan"]["seed"] == 9
+    assert get("/__sandbox__/settings").json()["latency_ms"] == [1.0, 2.0]
+    requests.post(f"{url}/__sandbox__/reset", timeout=10)
+    assert get("/__sandbox__/users/count").json() == {"count": 0}
+    assert [get("/api/lists").status_code for _ in range(2)] == [200, 503]
+    requests.post(f"{url}/__sandbox__/snapshots/start/restore", timeout=10)
+    assert get("/__sandbox__/users/count").json() == {"count": 1}
+
+
+@pytest.mark.parametrize("option", ["--faults", "--seed-data"])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param(None, "No such file", id="missing"),
+        pytest.param(b"{", "no JSON: Expecting property name", id="JSON"),
+        pytest.param(b'{\n "a": }', "line 2, column 7", id="its place"),
+        pytest.param(b"\xff", "not UTF-8, byte 0", id="encoding"),
+        pytest.param(b'{"odd": 1}', "unknown member 'odd'; known:", id="member"),
+    ],
+)
+def test_a_bad_file_is_told_with_its_place(tmp_path, option, text, problem):
+    path = tmp_path / "bad.json"
+    if text is not None:
+        path.write_bytes(text)
+
+    said = refusal(option, str(path))
+
+    assert f"{option} " in said
+    assert "bad.json" in said
+    assert problem in said
+
+
+def test_a_bad_rule_and_a_bad_row_are_told_with_the_way_out(tmp_path):
+    path = tmp_path / "bad.json"
+    path.write_text('{"rules": [{"kind": "echo"}, {"kind": "error", "nth": 0}]}')
+    rule = refusal("--faults", str(path))
+    path.write_text('{"users": [{"userId": "1"}, {"email": "bad@"}]}')
+    row = refusal("--seed-data", str(path))
+
+    assert "rules[1].nth: expected a whole number of at least 1" in rule
+    assert "users[1]: refused as invalidEmails" in row
+    assert "see docs/sandbox.md" in rule
+    assert "see docs/sandbox.md" in row
+
+
+def refusal(*arguments: str) -> str:
+    """Return what the command says before it ends with status 2, on one line."""
+    app = typer.Typer()
+    app.command(name="sandbox")(command)
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "400", "TERMINAL_WIDTH": "400"})
+    assert result.exit_code == 2
+    return " ".join(result.output.replace("│", " ").split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
+        pytest.param(["--latency", "fast"], "a range as 20-80", id="latency"),
+        pytest.param(["--latency", "80-20"], "in order", id="latency backwards"),
+        pytest.param(["--seed", "-1"], "expected at least 0", id="seed"),
         pytest.param(["--project-type", "mail"], "project-type", id="project type"),
         pytest.param(["--project-type", "email", "--region", "eu"], "email-based", id="EU"),
     ],
 )
 def test_wrong_options_are_explained(arguments, text):
-    app = typer.Typer()
-    app.command(name="sandbox")(command)
-
-    result = CliRunner().invoke(app, arguments)
-
-    assert result.exit_code == 2
-    assert text in result.output
+    assert text in refusal(*arguments)
 
 
 def test_taken_port_is_explained(server):

@@ -155,53 +155,6 @@ def test_body_that_breaks_off_is_not_applied(sandbox):
     assert sandbox.people() == {}
 
 
-def test_canned_answer_comes_instead_of_the_request_taking_effect(sandbox):
-    canned = {"status": 503, "body": "down", "path": "/api/users/", "headers": {"Retry-After": "3"}}
-    sandbox.post("/__sandbox__/settings", {"fail_next": [canned]})
-
-    other = sandbox.get("/api/lists")
-    first = sandbox.post(BULK, {"users": [{"userId": "1"}]})
-    second = sandbox.post(BULK, {"users": [{"userId": "2"}]})
-
-    assert other.status_code == 200
-    assert (first.status_code, first.text, first.headers["Retry-After"]) == (503, "down", "3")
-    assert second.status_code == 200
-    assert sandbox.people().keys() == {"2"}
-    assert [(e["status"], e["canned"], e["applied"]) for e in sandbox.history(after=1)] == [
-        (503, True, False),
-        (200, False, True),
-    ]
-
-
-def test_canned_answer_can_come_after_the_request_took_effect(sandbox):
-    canned = {"status": 504, "body": {"msg": "gone"}, "apply": True, "times": 2}
-    sandbox.post("/__sandbox__/settings", {"fail_next": [canned]})
-
-    answers = [sandbox.post(BULK, {"users": [{"userId": name}]}) for name in "123"]
-
-    assert [answer.status_code for answer in answers] == [504, 504, 200]
-    assert answers[0].json() == {"msg": "gone"}
-    assert sandbox.people().keys() == {"1", "2", "3"}
-    assert [(e["canned"], e["applied"], e["keys"]) for e in sandbox.history()] == [
-        (True, True, ["1"]),
-        (True, True, ["2"]),
-        (False, True, ["3"]),
-    ]
-
-
-def test_canned_answer_can_be_held_back_past_a_timeout(sandbox):
-    canned = {"status": 200, "apply": True, "delay_s": 0.3}
-    sandbox.post("/__sandbox__/settings", {"fail_next": [canned]})
-
-    connection = http.client.HTTPConnection("127.0.0.1", sandbox.server.port, timeout=0.05)
-    connection.request("POST", BULK, b'{"users":[{"userId":"1"}]}', sandbox.headers)
-    with pytest.raises(TimeoutError):
-        connection.getresponse()
-    connection.close()
-
-    assert sandbox.people().keys() == {"1"}
-
-
 def test_history_tells_each_request_in_order(sandbox):
     body = b'{"users":[{"userId":"1"},{"userId":"2"},{"email":"bad@"}]}'
     sandbox.post(BULK, body)

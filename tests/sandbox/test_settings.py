@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import re
+from inspect import signature
+from pathlib import Path
+
 import pytest
 
+from iterable_sync.sandbox.command import sandbox
 from iterable_sync.sandbox.settings import MAX_BODY_BYTES, ProjectType, Settings
 
 
@@ -30,9 +35,23 @@ def test_changes_are_read_from_plain_values():
         pytest.param({"limits": {"users/update": 0}}, "more than 0", id="no rate at all"),
         pytest.param({"too_large_status": 500}, "400 or 413", id="status"),
         pytest.param({"max_body_bytes": 0}, "at least 1", id="size"),
+        pytest.param({"visibility_delay_s": -1}, "at least 0", id="time before now"),
+        pytest.param({"visibility_delay_s": "5"}, "expected seconds", id="text for seconds"),
+        pytest.param({"echoed_emails": "upper"}, "'upper' is not a valid", id="echo"),
+        pytest.param({"max_user_fields": 0}, "at least 1", id="no fields at all"),
         pytest.param({"project_type": "email", "region": "eu"}, "no email-based", id="EU by email"),
     ],
 )
 def test_wrong_settings_are_refused_with_the_way_out(changes, text):
     with pytest.raises(ValueError, match=text):
         Settings().changed(changes)
+
+
+def test_the_document_has_every_setting_and_every_option():
+    text = (Path(__file__).parents[2] / "docs/sandbox.md").read_text(encoding="utf-8")
+    settings = text[text.index("\n## Settings") : text.index("\n## Faults")]
+    described = set(re.findall(r"^\| `(\w+)` \|", settings, re.MULTILINE))
+    options = set(re.findall(r"^\| `--([a-z-]+)` \|", text, re.MULTILINE))
+
+    assert described == Settings().as_json().keys()
+    assert options == {name.replace("_", "-") for name in signature(sandbox).parameters}

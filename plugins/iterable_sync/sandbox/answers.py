@@ -51,6 +51,11 @@ def reply(body: Any, status: int = 200) -> Answer:
     return Answer(status, orjson.dumps(body))
 
 
+def text(body: str, status: int = 200) -> Answer:
+    """Answer with plain text."""
+    return Answer(status, body.encode(), media_type="text/plain; charset=utf-8")
+
+
 def envelope(
     status: int, code: str, msg: str = "", params: Mapping[str, Any] | None = None
 ) -> Answer:
@@ -69,6 +74,18 @@ def success() -> Answer:
     return envelope(200, "Success")
 
 
+def error_reply(status: int, error: str, code: str, message: str, *args: str) -> Answer:
+    """
+    Answer an error in the other envelope, which catalogs have.
+
+    Source:
+        Swagger ``ErrorHttpResponse``, documented; that *error* is a text and what ``data`` holds:
+        a test fixture of a production client, for ``NotFound``.
+    """
+    body = {"error": error, "message": message, "code": code, "data": {"args": args}}
+    return reply(body, status)
+
+
 def bad_key(endpoint: str, ip: str) -> Answer:
     """
     Answer to a missing or wrong key.
@@ -79,19 +96,19 @@ def bad_key(endpoint: str, ip: str) -> Answer:
     return envelope(401, "BadApiKey", "Invalid API key", {"ip": ip, "endpoint": endpoint})
 
 
-def key_lacks_privilege(endpoint: str, ip: str, key_digest: str) -> Answer:
+def key_lacks_privilege(endpoint: str, ip: str, key_digest: str, key_type: str) -> Answer:
     """
-    Answer to a key that may not do this.
+    Answer to a key that may not do this, or that is disabled and may do nothing.
 
     Source:
-        A fixture of a public client, taken from real traffic; ``apiKeyType`` of a read-only key
-        is assumed.
+        A fixture of a public client, taken from real traffic, with a *key_type* of
+        ``ServerSide``; that of a read-only key is assumed.
     """
     params = {
         "ip": ip,
         "endpoint": endpoint,
         "apiKeyIdentifier": key_digest,
-        "apiKeyType": "ServerSideReadOnly",
+        "apiKeyType": key_type,
     }
     return envelope(401, "BadApiKey", "Disabled API key or insufficient privileges", params)
 

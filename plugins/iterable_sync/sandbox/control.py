@@ -2,100 +2,184 @@
 
 from __future__ import annotations
 
-from asyncio import sleep
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from .dump import head_of, sections_of, stream
+from .faults.kinds import KINDS
+from .seeds import load_seed
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import Callable
 
     from starlette.requests import Request
 
     from .state import State
 
 PREFIX = "/__sandbox__"
-_ROWS_PER_CHUNK = 500
 
 
 def control_routes(state: State) -> list[Route]:
     """Return the control endpoints for *state*."""
+    controls = _Controls(state)
+    return [
+        Route(f"{PREFIX}/{path}", handle, methods=methods)
+        for path, handle, methods in (
+            ("health", controls.health, ["GET"]),
+            ("reset", controls.reset, ["POST"]),
+            ("settings", controls.settings, ["GET", "POST"]),
+            ("faults", controls.faults, ["GET", "PUT", "PATCH", "DELETE"]),
+            ("faults/kinds", controls.kinds, ["GET"]),
+            ("history", controls.history, ["GET"]),
+            ("snapshots", controls.snapshots, ["GET"]),
+            ("snapshots/{name}", controls.snapshot, ["PUT", "DELETE"]),
+            ("snapshots/{name}/restore", controls.restore, ["POST"]),
+            ("seed", controls.seed, ["POST"]),
+            ("users/count", controls.count, ["GET"]),
+            ("state", controls.dump, ["GET"]),
+            ("digests", controls.digests, ["GET"]),
+            ("limits", controls.limits, ["GET"]),
+        )
+    ]
 
-    async def reset(request: Request) -> Response:
+
+class _Controls:
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def health(self, _request: Request) -> Response:
+        return _json({"status": "ok", "requests": len(self._state.history)})
+
+    async def reset(self, request: Request) -> Response:
         body = await request.body()
+        state = self._state
         with state.lock:
             state.reset()
-            return _try(lambda: state.change(_changes(body)), lambda: {"reset": True})
+            return _try(lambda: state.change(_object(body)), lambda: {"reset": True})
 
-    async def settings(request: Request) -> Response:
+    async def settings(self, request: Request) -> Response:
         body = await request.body()
+        state = self._state
         with state.lock:
-            return _try(
-                lambda: state.change(_changes(body)),
-                lambda: {**state.settings.as_json(), "fail_next": len(state.canned)},
-            )
+            return _try(lambda: state.change(_object(body)), lambda: state.settings.as_json())  # noqa: PLW0108 -- the settings after the change
 
-    async def history(request: Request) -> Response:
+    async def faults(self, request: Request) -> Response:
+        body = await request.body()
+        state = self._state
+
+        def change() -> None:
+            if request.method == "PUT":
+                state.fail(orjson.loads(body))
+            elif request.method == "DELETE":
+                state.fail([])
+            elif request.method == "PATCH":
+                enabled = _object(body).get("enabled")
+                if not isinstance(enabled, bool):
+                    raise ValueError("enabled: expected true or false")
+                state.faults.enabled = enabled
+
+        with state.lock:
+            return _try(change, lambda: state.faults.as_json())  # noqa: PLW0108 -- the plan after the change
+
+    async def kinds(self, _request: Request) -> Response:
+        return _json({"kinds": [kind.as_json(name) for name, kind in KINDS.items()]})
+
+    async def history(self, request: Request) -> Response:
         after = _number(request, "after", 0)
         limit = _number(request, "limit", 1000)
-        with state.lock:
-            entries = state.history.page(after, limit)
-            last = len(state.history)
-        until = entries[-1].seq if entries else after
+        query = request.query_params
+        applied = query.get("applied")
+        with self._state.lock:
+            history = self._state.history
+            entries = history.page(
+                after,
+                limit,
+                path=query.get("path"),
+                status=_number(request, "status", None),
+                fault=query.get("fault"),
+                applied=None if applied is None else applied == "true",
+            )
+            last, forgotten = len(history), history.forgotten
+        # A page that is not full has seen everything.
+        until = entries[-1].seq if entries and len(entries) == limit else last
         return _json(
             {
                 "requests": [entry.as_json() for entry in entries],
                 "last_seq": last,
                 "next_after": until if until < last else None,
+                "forgotten": forgotten,
             }
         )
 
-    async def count(_request: Request) -> Response:
-        with state.lock:
-            return _json({"count": len(state.people)})
+    async def snapshots(self, _request: Request) -> Response:
+        with self._state.lock:
+            sizes = {name: len(saved) for name, saved in self._state.snapshots.items()}
+        return _json({"snapshots": [{"name": n, "bytes": size} for n, size in sizes.items()]})
 
-    async def dump(_request: Request) -> Response:
+    async def snapshot(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        state = self._state
         with state.lock:
-            people = state.people.profiles()
-            head = {
-                "project_type": state.settings.project_type,
-                "count": len(state.people),
-                "discarded": state.settings.discard,
-                "fields": dict(state.user_fields.kinds),
-            }
-        rows = ({"key": key, **person.as_json()} for key, person in people)
-        return _stream(head, "users", rows)
+            if request.method == "PUT":
+                state.snapshots[name] = state.saved()
+                return _json({"name": name, "bytes": len(state.snapshots[name])})
+            if state.snapshots.pop(name, None) is None:
+                return self._no_snapshot(name)
+            return _json({"name": name, "deleted": True})
 
-    async def digests(_request: Request) -> Response:
+    async def restore(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        state = self._state
+        with state.lock:
+            saved = state.snapshots.get(name)
+            if saved is None:
+                return self._no_snapshot(name)
+            state.restore(saved)
+            return _json({"name": name, "restored": True})
+
+    async def seed(self, request: Request) -> Response:
+        body = await request.body()
+        written: dict[str, int] = {}
+        return _try(
+            lambda: written.update(load_seed(self._state, orjson.loads(body))), lambda: written
+        )
+
+    async def count(self, _request: Request) -> Response:
+        with self._state.lock:
+            return _json({"count": len(self._state.people)})
+
+    async def dump(self, _request: Request) -> Response:
+        with self._state.lock:
+            head, sections = head_of(self._state), sections_of(self._state)
+        return StreamingResponse(stream(head, sections), media_type="application/json")
+
+    async def digests(self, _request: Request) -> Response:
+        state = self._state
         with state.lock:
             rows = ([key, digest] for key, digest in state.people.digests())
-        return _stream({"discarded": state.settings.discard}, "digests", rows)
+            head = {"discarded": state.settings.discard}
+        return StreamingResponse(stream(head, {"digests": rows}), media_type="application/json")
 
-    async def limits(_request: Request) -> Response:
-        with state.lock:
-            return _json(state.buckets.as_json())
+    async def limits(self, _request: Request) -> Response:
+        with self._state.lock:
+            return _json(self._state.buckets.as_json())
 
-    return [
-        Route(f"{PREFIX}/reset", reset, methods=["POST"]),
-        Route(f"{PREFIX}/settings", settings, methods=["GET", "POST"]),
-        Route(f"{PREFIX}/history", history),
-        Route(f"{PREFIX}/users/count", count),
-        Route(f"{PREFIX}/state", dump),
-        Route(f"{PREFIX}/digests", digests),
-        Route(f"{PREFIX}/limits", limits),
-    ]
+    def _no_snapshot(self, name: str) -> Response:
+        known = ", ".join(self._state.snapshots) or "none"
+        return _json({"error": f"no snapshot {name!r}; known: {known}"}, 404)
 
 
-def _changes(body: bytes) -> dict[str, Any]:
-    changes = orjson.loads(body or b"{}")
-    if not isinstance(changes, dict) or not isinstance(changes.get("fail_next", []), list):
-        raise ValueError("expected an object of settings, with fail_next as an array")  # noqa: TRY004 -- answered like every other wrong value
-    return changes
+def _object(body: bytes) -> dict[str, Any]:
+    parsed = orjson.loads(body or b"{}")
+    if not isinstance(parsed, dict):
+        raise ValueError("expected an object")  # noqa: TRY004 -- answered like every other wrong value
+    return parsed
 
 
-def _number(request: Request, name: str, default: int) -> int:
+def _number(request: Request, name: str, default: Any) -> Any:
     text = request.query_params.get(name, "")
     return int(text) if text.isdecimal() else default
 
@@ -110,22 +194,3 @@ def _try(change: Callable[[], None], answer: Callable[[], Any]) -> Response:
     except ValueError as error:
         return _json({"error": str(error)}, 400)
     return _json(answer())
-
-
-def _stream(head: dict[str, Any], name: str, rows: Iterable[Any]) -> Response:
-    """Send *head* with one more member, an array that is never in memory as a whole."""
-
-    async def chunks() -> AsyncIterator[bytes]:
-        yield orjson.dumps(head)[:-1] + f',"{name}":['.encode()
-        lines: list[bytes] = []
-        first = True
-        for row in rows:
-            lines.append(orjson.dumps(row))
-            if len(lines) == _ROWS_PER_CHUNK:
-                yield (b"" if first else b",\n") + b",\n".join(lines)
-                first = False
-                lines.clear()
-                await sleep(0)
-        yield (b"" if first or not lines else b",\n") + b",\n".join(lines) + b"]}\n"
-
-    return StreamingResponse(chunks(), media_type="application/json")

@@ -29,18 +29,37 @@ class Digests(People):
 
     def write(self, update: Update, now: str) -> str | Failure:
         """Note the digest of *update*."""
+        key = self._key(update)
         if self.settings.project_type is ProjectType.EMAIL:
-            key = update.email or update.user_id or ""
             if update.email is None and not update.prefer_user_id and key not in self._digests:
                 refused = refuse_unknown(key, self.settings.unknown_user_id)
                 if refused is not None:
                     return refused
         elif update.user_id is None and self.settings.project_type is ProjectType.USER_ID:
             return Failure("notFoundEmails", update.email or "")
-        else:
-            key = update.user_id or update.email or ""
         self._digests[key] = digest(update.fields)
         return key
+
+    def find(self, update: Update) -> Profile | None:
+        """Find nobody."""
+        return None
+
+    def knows(self, update: Update) -> bool:
+        """Say whether the identity of *update* was sent before."""
+        return self._key(update) in self._digests
+
+    def holds(self, identity: str) -> bool:
+        """Say whether there is a digest of this identity."""
+        return identity in self._digests
+
+    def discard(self, identity: str) -> bool:
+        """Delete the digest of an identity; say whether there was one."""
+        return self._digests.pop(identity, None) is not None
+
+    def move(self, old: str, new: str) -> None:
+        """Let the digest of one identity be that of another, unless that has one."""
+        value = self._digests.pop(old)
+        self._digests.setdefault(new, value)
 
     def by_email(self, email: str) -> Profile | None:
         """Find nobody: nothing is kept to be read."""
@@ -49,6 +68,18 @@ class Digests(People):
     def by_user_id(self, user_id: str) -> Profile | None:
         """Find nobody: nothing is kept to be read."""
         return None
+
+    def rename(self, person: Profile, *, email: str | None, user_id: str | None) -> None:
+        """Do nothing: there are no profiles."""
+
+    def drop(self, person: Profile) -> None:
+        """Do nothing: there are no profiles."""
+
+    def key_of(self, person: Profile) -> str:
+        """Return the identifier; of two the one that identifies in the project."""
+        if self.settings.project_type is ProjectType.EMAIL:
+            return person.email or person.user_id or ""
+        return person.user_id or person.email or ""
 
     def profiles(self) -> Iterator[tuple[str, Profile]]:
         """Give nobody."""
@@ -61,3 +92,8 @@ class Digests(People):
 
     def __len__(self) -> int:
         return len(self._digests)
+
+    def _key(self, update: Update) -> str:
+        if self.settings.project_type is ProjectType.EMAIL:
+            return update.email or update.user_id or ""
+        return update.user_id or update.email or ""

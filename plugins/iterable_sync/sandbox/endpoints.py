@@ -7,20 +7,31 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .answers import Answer
     from .state import State
 
+# Operations of the API that are not offered, and that a path with a parameter would take in.
+_NOT_OFFERED = frozenset({("GET", "/api/users/getSentMessages")})
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, as far as a handler needs it."""
+    """
+    One request, as far as a handler needs it.
+
+    Args:
+        query: of a name that is given twice the last value.
+
+        pairs: the same query with every value.
+    """
 
     path: str
     params: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
+    pairs: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,10 @@ class Table:
         The path is cut before it is decoded, so that an encoded slash stays inside its parameter.
         """
         segments = [unquote(segment) for segment in raw_path.split("/")]
-        endpoint = self._literal.get((method, "/".join(segments)))
+        whole = method, "/".join(segments)
+        if whole in _NOT_OFFERED:
+            return None
+        endpoint = self._literal.get(whole)
         if endpoint is not None:
             return endpoint, {}
         for pattern, endpoint in self._patterns.get((method, len(segments)), ()):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import orjson
 
-from .profiles import Failure, Profile
+from .profiles import Failure, NumberedProfile, Profile
 from .settings import UnknownUserId
 
 if TYPE_CHECKING:
@@ -21,13 +21,21 @@ if TYPE_CHECKING:
 class People(ABC):
     """The profiles of a project, found by the identifiers that its type knows."""
 
+    profile_type: ClassVar[type[Profile]] = NumberedProfile
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        # Who was written (true) or deleted (false), for reads that lag behind; else nothing.
+        self.changed: list[tuple[Profile, bool]] | None = None
         self._made = 0
 
     @abstractmethod
     def write(self, update: Update, now: str) -> str | Failure:
         """Apply *update* at the time *now*; return the profile's key, or why it was not applied."""
+
+    @abstractmethod
+    def find(self, update: Update) -> Profile | None:
+        """Find the profile to which `write` would write."""
 
     @abstractmethod
     def by_email(self, email: str) -> Profile | None:
@@ -36,6 +44,37 @@ class People(ABC):
     @abstractmethod
     def by_user_id(self, user_id: str) -> Profile | None:
         """Find a profile by its userId; of several the oldest."""
+
+    def all_by_user_id(self, user_id: str) -> list[Profile]:
+        """Find all profiles with a userId, oldest first."""
+        person = self.by_user_id(user_id)
+        return [] if person is None else [person]
+
+    @abstractmethod
+    def rename(self, person: Profile, *, email: str | None, user_id: str | None) -> None:
+        """Give *person* these identifiers, which nobody else may hold; ``None`` keeps the old."""
+
+    @abstractmethod
+    def drop(self, person: Profile) -> None:
+        """Delete *person*."""
+
+    @abstractmethod
+    def key_of(self, person: Profile) -> str:
+        """Return the key of a profile."""
+
+    def knows(self, update: Update) -> bool:
+        """Say whether there is a profile to which `write` would write."""
+        return self.find(update) is not None
+
+    def key_if_unchanged(self, update: Update) -> str | None:
+        """Return the key of the profile that already holds all of *update*, if there is one."""
+        person = self.find(update)
+        return self.key_of(person) if person is not None and person.has(update) else None
+
+    def touch(self, person: Profile) -> None:
+        """Note that *person* was written to."""
+        if self.changed is not None:
+            self.changed.append((person, True))
 
     @abstractmethod
     def profiles(self) -> Iterator[tuple[str, Profile]]:
@@ -51,7 +90,11 @@ class People(ABC):
 
     def _new(self, now: str) -> Profile:
         self._made += 1
-        return Profile(self._made, now)
+        return self.profile_type(self._made, now)
+
+    def _gone(self, person: Profile) -> None:
+        if self.changed is not None:
+            self.changed.append((person, False))
 
 
 def digest(fields: object) -> int:

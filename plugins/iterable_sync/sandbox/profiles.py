@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
 from sys import intern
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 
 class Update(NamedTuple):
@@ -30,16 +31,40 @@ class Update(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """Why a row was not applied: the array of ``failedUpdates`` and the identifier in it."""
+    """Why a row was not applied: the array of the answer and the identifier in it."""
 
     array: str
     name: str
+
+
+# Fields that Iterable keeps by itself; what a request says of them is passed over.
+# Source: article 217744303, documented: they "should not be included" in calls. `signupDate`, the
+# list and subscription fields and the cart are managed as well, and are writable (recorded 2021,
+# and Swagger). What becomes of the others when they are sent is assumed.
+MANAGED = frozenset(
+    {
+        "browserTokens",
+        "devices",
+        "itblDS",
+        "itblInternal",
+        "itblUserId",
+        "profileUpdatedAt",
+        "signupSource",
+    }
+)
+
+# Texts that many profiles share, such as a country or a day, are kept once. Only short ones, and
+# the table starts again when it is full: most texts are of one person.
+_MAX_SHARED_LENGTH = 32
+_MAX_SHARED = 4096
+_shared: dict[str, str] = {}
 
 
 class Profile:
     """One person."""
 
     __slots__ = ("created_at", "email", "fields", "number", "signup_date", "updated_at", "user_id")
+    shows_number: ClassVar = False
 
     def __init__(self, number: int, now: str) -> None:
         self.number = number
@@ -61,18 +86,44 @@ class Profile:
         """
         own = self.fields
         for name, value in update.fields.items():
-            if value is None:
+            if value.__class__ is str:
+                own[intern(name)] = (
+                    _shared_text(value) if len(value) <= _MAX_SHARED_LENGTH else value
+                )
+            elif value is None:
                 own.pop(name, None)
                 if name == "signupDate":  # Recorded 2021: null removes it, like any field.
                     self.signup_date = None
             elif value.__class__ is dict:
-                old = own.get(name) if update.merge_nested else None
-                own[intern(name)] = _without_nulls(
-                    {**old, **value} if old.__class__ is dict else value
-                )
+                own[intern(name)] = _written(own.get(name), value, merge=update.merge_nested)
             else:
                 own[intern(name)] = value
         self.updated_at = now
+
+    def has(self, update: Update) -> bool:
+        """Say whether *update* would change nothing."""
+        if update.new_email not in (None, self.email):
+            return False
+        if update.new_user_id not in (None, self.user_id):
+            return False
+        own = self.fields
+        for name, value in update.fields.items():
+            old = own.get(name)
+            if value is None:
+                if name in own or (name == "signupDate" and self.signup_date is not None):
+                    return False
+            elif value.__class__ is dict:
+                if _written(old, value, merge=update.merge_nested) != old:
+                    return False
+            elif value != old:
+                return False
+        return True
+
+    def copy(self) -> Profile:
+        """Return the profile as it is now; what is written later does not show in it."""
+        twin = copy(self)
+        twin.fields = dict(self.fields)
+        return twin
 
     def data_fields(self) -> dict[str, Any]:
         """
@@ -93,6 +144,8 @@ class Profile:
             internal["emailDomain"] = self.email.rpartition("@")[2]
         if self.user_id is not None:
             shown["userId"] = self.user_id
+        if self.shows_number:
+            shown["itblUserId"] = f"{self.number:024x}"
         shown["itblInternal"] = internal
         return shown
 
@@ -109,6 +162,28 @@ class Profile:
         if self.user_id is not None:
             shown["userId"] = self.user_id
         return shown
+
+
+class NumberedProfile(Profile):
+    """
+    One person in a userID-based or hybrid project, where Iterable gives out an id of its own.
+
+    Source:
+        article 9216719179796, documented.
+    """
+
+    __slots__ = ()
+    shows_number = True
+
+
+def _shared_text(text: str) -> str:
+    if len(_shared) >= _MAX_SHARED:
+        _shared.clear()
+    return _shared.setdefault(text, text)
+
+
+def _written(old: Any, value: dict[str, Any], *, merge: bool) -> Any:
+    return _without_nulls({**old, **value} if merge and old.__class__ is dict else value)
 
 
 def _without_nulls(value: Any) -> Any:

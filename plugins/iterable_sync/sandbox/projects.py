@@ -56,7 +56,12 @@ class UserIdBased(People):
         if update.new_email is not None:
             person.email = update.new_email
         person.put(update, now)
+        self.touch(person)
         return person.user_id or key
+
+    def find(self, update: Update) -> Profile | None:
+        """Find the person with the userId of *update*."""
+        return self._people.get(update.user_id or "")
 
     def by_email(self, email: str) -> Profile | None:
         """Find the first person with this address; it identifies nobody here."""
@@ -65,6 +70,25 @@ class UserIdBased(People):
     def by_user_id(self, user_id: str) -> Profile | None:
         """Find the person with this userId."""
         return self._people.get(user_id)
+
+    def rename(self, person: Profile, *, email: str | None, user_id: str | None) -> None:
+        """Give *person* these identifiers."""
+        if email is not None:
+            person.email = email
+        if user_id is not None:
+            del self._people[person.user_id or ""]
+            person.user_id = user_id
+            self._people[user_id] = person
+        self.touch(person)
+
+    def drop(self, person: Profile) -> None:
+        """Delete *person*."""
+        del self._people[person.user_id or ""]
+        self._gone(person)
+
+    def key_of(self, person: Profile) -> str:
+        """Return the userId."""
+        return person.user_id or ""
 
     def profiles(self) -> Iterator[tuple[str, Profile]]:
         """Give all people by userId."""
@@ -95,13 +119,9 @@ class Hybrid(People):
 
     def write(self, update: Update, now: str) -> str | Failure:
         """Apply *update* to the person whom its identifiers mean."""
-        person = None
-        if update.user_id is not None:
-            person = self._by_user_id.get(update.user_id)
+        person = self.find(update)
         if update.email is not None:
             holder = self._by_email.get(update.email)
-            if person is None and (update.user_id is None or _is_anonymous(holder)):
-                person = holder
             if holder is not None and holder is not person:
                 return Failure("conflictEmails", update.email)
 
@@ -114,17 +134,28 @@ class Hybrid(People):
         if person is None:
             person = self._new(now)
             self._without_user_id[person.number] = person
-        if email is not None and email != person.email:
-            self._by_email.pop(person.email or "", None)
-            person.email = email
-            self._by_email[email] = person
-        if user_id is not None and user_id != person.user_id:
-            self._by_user_id.pop(person.user_id or "", None)
-            self._without_user_id.pop(person.number, None)
-            person.user_id = user_id
-            self._by_user_id[user_id] = person
+        self._name(person, email, user_id)
         person.put(update, now)
+        self.touch(person)
         return person.user_id or person.email or ""
+
+    def find(self, update: Update) -> Profile | None:
+        """Find the person whom the identifiers of *update* mean, the userId before the address."""
+        person = None
+        if update.user_id is not None:
+            person = self._by_user_id.get(update.user_id)
+        if person is None and update.email is not None:
+            holder = self._by_email.get(update.email)
+            if update.user_id is None or _is_anonymous(holder):
+                person = holder
+        return person
+
+    def key_if_unchanged(self, update: Update) -> str | None:
+        """Return the key of who already holds all of *update*; `write` names who is in conflict."""
+        holder = self._by_email.get(update.email or "")
+        if holder is not None and holder is not self.find(update):
+            return None
+        return super().key_if_unchanged(update)
 
     def by_email(self, email: str) -> Profile | None:
         """Find the person with this address."""
@@ -134,6 +165,22 @@ class Hybrid(People):
         """Find the person with this userId."""
         return self._by_user_id.get(user_id)
 
+    def rename(self, person: Profile, *, email: str | None, user_id: str | None) -> None:
+        """Give *person* these identifiers."""
+        self._name(person, email, user_id)
+        self.touch(person)
+
+    def drop(self, person: Profile) -> None:
+        """Delete *person*."""
+        self._by_email.pop(person.email or "", None)
+        self._by_user_id.pop(person.user_id or "", None)
+        self._without_user_id.pop(person.number, None)
+        self._gone(person)
+
+    def key_of(self, person: Profile) -> str:
+        """Return the userId, or without one the e-mail address."""
+        return person.user_id or person.email or ""
+
     def profiles(self) -> Iterator[tuple[str, Profile]]:
         """Give all people, by userId and, without one, by e-mail address."""
         anonymous = [(person.email or "", person) for person in self._without_user_id.values()]
@@ -141,6 +188,17 @@ class Hybrid(People):
 
     def __len__(self) -> int:
         return len(self._by_user_id) + len(self._without_user_id)
+
+    def _name(self, person: Profile, email: str | None, user_id: str | None) -> None:
+        if email is not None and email != person.email:
+            self._by_email.pop(person.email or "", None)
+            person.email = email
+            self._by_email[email] = person
+        if user_id is not None and user_id != person.user_id:
+            self._by_user_id.pop(person.user_id or "", None)
+            self._without_user_id.pop(person.number, None)
+            person.user_id = user_id
+            self._by_user_id[user_id] = person
 
 
 def _is_anonymous(person: Profile | None) -> bool:
@@ -157,6 +215,8 @@ class EmailBased(People):
         ``email`` is written to the profile. Assumed: of several profiles with one userId the
         oldest is meant, and ``dataFields.email`` changes nothing (there is an endpoint for it).
     """
+
+    profile_type = Profile
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -179,13 +239,17 @@ class EmailBased(People):
         if person is None:
             person = self._people[email] = self._new(now)
             person.email = email
-        if update.new_user_id is not None and update.new_user_id != person.user_id:
-            if person.user_id is not None:
-                self._by_user_id[person.user_id].remove(person)
-            person.user_id = update.new_user_id
-            self._by_user_id.setdefault(update.new_user_id, []).append(person)
+        if update.new_user_id is not None:
+            self._give_user_id(person, update.new_user_id)
         person.put(update, now)
+        self.touch(person)
         return person.email or email
+
+    def find(self, update: Update) -> Profile | None:
+        """Find the person with the e-mail address of *update*, or else its userId."""
+        if update.email is not None:
+            return self._people.get(update.email)
+        return self.by_user_id(update.user_id or "")
 
     def by_email(self, email: str) -> Profile | None:
         """Find the person with this address."""
@@ -195,9 +259,46 @@ class EmailBased(People):
         """Find the oldest person with this userId."""
         return next(iter(self._by_user_id.get(user_id, ())), None)
 
+    def all_by_user_id(self, user_id: str) -> list[Profile]:
+        """Find everybody with this userId."""
+        return list(self._by_user_id.get(user_id, ()))
+
+    def rename(self, person: Profile, *, email: str | None, user_id: str | None) -> None:
+        """Give *person* these identifiers."""
+        if email is not None:
+            del self._people[person.email or ""]
+            person.email = email
+            self._people[email] = person
+        if user_id is not None:
+            self._give_user_id(person, user_id)
+        self.touch(person)
+
+    def drop(self, person: Profile) -> None:
+        """Delete *person*."""
+        del self._people[person.email or ""]
+        self._leave_user_id(person)
+        self._gone(person)
+
+    def key_of(self, person: Profile) -> str:
+        """Return the e-mail address."""
+        return person.email or ""
+
     def profiles(self) -> Iterator[tuple[str, Profile]]:
         """Give all people by e-mail address."""
         return iter(list(self._people.items()))
 
     def __len__(self) -> int:
         return len(self._people)
+
+    def _give_user_id(self, person: Profile, user_id: str) -> None:
+        if user_id != person.user_id:
+            self._leave_user_id(person)
+            person.user_id = user_id
+            self._by_user_id.setdefault(user_id, []).append(person)
+
+    def _leave_user_id(self, person: Profile) -> None:
+        if person.user_id is not None:
+            sharing = self._by_user_id[person.user_id]
+            sharing.remove(person)
+            if not sharing:
+                del self._by_user_id[person.user_id]

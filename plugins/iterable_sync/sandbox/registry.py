@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from sys import maxsize
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .answers import Refused, envelope
 from .kinds import INCOMING, MAX_LONG, MIN_LONG, Kind, fits, kind_of, normal_date
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 # type names Iterable reports; a limit there must be, or one body could exhaust the stack.
 MAX_DEPTH = 20
 
-_PLAIN: Final[dict[type, Kind]] = {str: Kind.STRING, float: Kind.DOUBLE, bool: Kind.BOOLEAN}
+_PLAIN: Final[dict[type, Kind]] = {float: Kind.DOUBLE, bool: Kind.BOOLEAN}
+_STRING: Final = Kind.STRING
 _LONG: Final = Kind.LONG
 _DROP: Final = object()
 
@@ -53,13 +55,29 @@ class WrongType:
     value: Any
 
 
+class Bounds(NamedTuple):
+    """The most characters that a text value and a new field's name may have."""
+
+    text: int = maxsize
+    name: int = maxsize
+
+
 @dataclass(slots=True)
 class Draft:
-    """What one request does to the registry, so that a refused one can be taken back."""
+    """
+    What one request does to the registry, so that a refused one can be taken back.
+
+    Args:
+        oversize: the fields whose value or name was too long, once per value.
+    """
 
     created: list[str] = field(default_factory=list)
     filtered: dict[str, None] = field(default_factory=dict)
     wrong: dict[str, WrongType] = field(default_factory=dict)
+    oversize: list[str] = field(default_factory=list)
+
+
+_NO_BOUNDS: Final = Bounds()
 
 
 class FieldRegistry:
@@ -74,9 +92,16 @@ class FieldRegistry:
     def __init__(self, fields: Mapping[str, Kind], *, category: str) -> None:
         self.kinds: dict[str, Kind] = dict(fields)
         self.category = category
+        self._from_start = len(fields)
 
     def admit(
-        self, data: dict[str, Any], draft: Draft, *, create: bool, widen_numbers: bool
+        self,
+        data: dict[str, Any],
+        draft: Draft,
+        *,
+        create: bool,
+        widen_numbers: bool,
+        bounds: Bounds = _NO_BOUNDS,
     ) -> bool:
         """
         Check *data* against the types, give new fields theirs, and put dates in their one form.
@@ -85,15 +110,20 @@ class FieldRegistry:
         are dropped and named in ``draft.filtered``.
 
         Returns:
-            Whether all values fit; those that do not are in ``draft.wrong``.
+            Whether all values fit; those that do not are in ``draft.wrong`` and
+            ``draft.oversize``.
         """
         known = self.kinds
-        rules = _Rules(draft, create=create, widen_numbers=widen_numbers)
+        rules = _Rules(draft, bounds, create=create, widen_numbers=widen_numbers)
+        longest = bounds.text
         dropped: list[str] = []
         for name, value in data.items():
             kind = known.get(name)
             # The hot lines: most values of most rows are plain and have the type they had before.
-            if value is None or (kind is not None and _PLAIN.get(value.__class__) is kind):
+            if value.__class__ is str:
+                if kind is _STRING and len(value) <= longest:
+                    continue
+            elif value is None or (kind is not None and _PLAIN.get(value.__class__) is kind):
                 continue
             if kind is _LONG and value.__class__ is int and MIN_LONG <= value <= MAX_LONG:
                 continue
@@ -111,6 +141,22 @@ class FieldRegistry:
         for path in draft.created[since:]:
             del self.kinds[path]
         del draft.created[since:]
+
+    def refuse_more_than(self, most: int, draft: Draft) -> None:
+        """
+        Refuse a request that creates fields beyond the first *most*, those from the start apart.
+
+        Raises:
+            Refused: it does; what it created is taken back.
+
+        Source:
+            The limit: Swagger ``users/update``, documented as a soft one, nested fields included.
+            The code is documented; that it answers the whole request, and the text, are assumed.
+        """
+        if draft.created and len(self.kinds) - self._from_start > most:
+            self.take_back(draft)
+            text = f"The number of unique {self.category} fields exceeds the limit of {most}"
+            raise Refused(envelope(400, "UniqueFieldsLimitExceeded", text))
 
     def refusal(self, draft: Draft, project_id: int) -> Answer:
         """
@@ -154,11 +200,16 @@ class FieldRegistry:
             if not rules.create:
                 rules.draft.filtered[path] = None
                 return _DROP
+            if len(name) > rules.bounds.name:
+                rules.refuse_size(path)
+                return value
             self.kinds[path] = known = incoming
             rules.draft.created.append(path)
         if not fits(known, incoming, value, widen_numbers=rules.widen_numbers):
             rules.clean = False
             rules.draft.wrong.setdefault(path, WrongType(known, incoming, value))
+        elif value.__class__ is str and len(value) > rules.bounds.text:
+            rules.refuse_size(path)
         elif known is Kind.DATE:
             value = date
         elif known is Kind.OBJECT:
@@ -190,6 +241,12 @@ class _Rules:
     """How the values of one row are admitted, and whether all of them fitted."""
 
     draft: Draft
+    bounds: Bounds
     create: bool
     widen_numbers: bool
     clean: bool = True
+
+    def refuse_size(self, path: str) -> None:
+        """Note that the value or the name of a field is too long."""
+        self.clean = False
+        self.draft.oversize.append(path)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from .app import create_app
+from .dump import whole
+from .seeds import load_seed
 from .settings import Settings
 from .state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -34,11 +36,18 @@ class SandboxServer:
     Args:
         settings: the switches at the start.
 
-        changes: some of them, as plain values, by name.
+        faults: a fault plan as JSON, which starts anew at each reset.
+
+        changes: some of the switches, as plain values, by name.
+
+    Raises:
+        ValueError: an unknown switch, a wrong value, or a plan that is none.
     """
 
-    def __init__(self, settings: Settings | None = None, **changes: Any) -> None:
-        self.app_state = State((settings or Settings()).changed(changes))
+    def __init__(
+        self, settings: Settings | None = None, *, faults: Any = (), **changes: Any
+    ) -> None:
+        self.app_state = State((settings or Settings()).changed(changes), faults=faults)
         self.port = 0
         self._server: _Server | None = None
         self._thread: Thread | None = None
@@ -58,6 +67,49 @@ class SandboxServer:
         with self.app_state.lock:
             self.app_state.reset()
             self.app_state.change(changes)
+
+    def fail(self, *rules: Mapping[str, Any], seed: int = 0) -> None:
+        """
+        Let faults happen by these *rules* from now on; without any, none.
+
+        Raises:
+            ValueError: a rule is none; the text says which and what was expected.
+        """
+        self.app_state.fail({"seed": seed, "rules": list(rules)})
+
+    def seed(self, data: Mapping[str, Any]) -> dict[str, int]:
+        """
+        Write seed data; return how many of each kind.
+
+        Raises:
+            ValueError: something in it is refused; nothing is written then.
+        """
+        return load_seed(self.app_state, data)
+
+    def requests(self, after: int = 0, **wanted: Any) -> list[dict[str, Any]]:
+        """
+        Return what was asked and answered, oldest first.
+
+        Args:
+            after: number of the last one that is known.
+
+            wanted: ``path``, ``status``, ``applied`` or ``fault``, as `History.page` takes them.
+        """
+        with self.app_state.lock:
+            history = self.app_state.history
+            return [entry.as_json() for entry in history.page(after, len(history), **wanted)]
+
+    def contents(self) -> dict[str, Any]:
+        """Return everything it holds: users, lists, events, purchases, catalogs."""
+        return whole(self.app_state)
+
+    def snapshot(self) -> bytes:
+        """Return all that it holds, for `restore`."""
+        return self.app_state.saved()
+
+    def restore(self, snapshot: bytes) -> None:
+        """Go back to a snapshot; the history goes on."""
+        self.app_state.restore(snapshot)
 
     def start(self) -> Self:
         """Start, and return once requests are answered."""
@@ -96,19 +148,19 @@ def listen(port: int) -> socket.socket:
     return socket.create_server((HOST, port), backlog=2048)
 
 
-def serve(settings: Settings, listening: socket.socket, announce: Callable[[str], None]) -> None:
+def serve(state: State, listening: socket.socket, announce: Callable[[str], None]) -> None:
     """
     Run in the foreground until SIGINT or SIGTERM.
 
     Args:
-        settings: the switches at the start.
+        state: the project.
 
         listening: a socket from `listen`; it is closed in the end.
 
         announce: called with the address once requests are answered.
     """
     address = f"http://{HOST}:{listening.getsockname()[1]}"
-    server = _Server(State(settings), on_start=lambda: announce(address))
+    server = _Server(state, on_start=lambda: announce(address))
 
     def stop(*_: object) -> None:
         server.should_exit = True

@@ -1,4 +1,4 @@
-"""Message channels: a fixed set, enough to check a connection with."""
+"""Message channels and message types."""
 
 from __future__ import annotations
 
@@ -10,23 +10,34 @@ from ..endpoints import Call, Endpoint
 if TYPE_CHECKING:
     from ..state import State
 
-# The form is documented (Swagger `ChannelDetails`); these two channels are made up.
-_CHANNELS = (
-    {"id": 1, "name": "Marketing", "channelType": "Marketing", "messageMedium": "Email"},
-    {"id": 2, "name": "Transactional", "channelType": "Transactional", "messageMedium": "Email"},
-)
 
-
-def get_channels(_state: State, _call: Call) -> Answer:
+def get_channels(state: State, _call: Call) -> Answer:
     """
     Give the message channels.
 
     Source:
         Swagger ``ChannelsResponse``, documented.
     """
-    return reply({"channels": _CHANNELS})
+    return reply({"channels": state.messaging.channels})
+
+
+def get_message_types(state: State, _call: Call) -> Answer:
+    """
+    Give the message types.
+
+    Source:
+        Swagger ``MessageTypesResponse``, documented.
+    """
+    return reply({"messageTypes": state.messaging.message_types})
 
 
 ENDPOINTS = (
     Endpoint("GET", "/api/channels", get_channels, limit="channels/get", read_only_key=True),
+    Endpoint(
+        "GET",
+        "/api/messageTypes",
+        get_message_types,
+        limit="messageTypes/get",
+        read_only_key=True,
+    ),
 )

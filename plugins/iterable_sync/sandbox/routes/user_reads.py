@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..answers import Answer, Refused, envelope, reply
 from ..endpoints import Call, Endpoint
-from ..identity import fold_email, is_email, is_user_id
-from ..settings import ProjectType
+from ..naming import email_named, refuse_email, user_id_named
 
 if TYPE_CHECKING:
     from ..state import State
@@ -21,14 +20,9 @@ def get_by_email(state: State, call: Call) -> Answer:
         Recorded 2017 and 2021, a malformed address included. That a userID-based project refuses
         the call is assumed: there an address need not be unique.
     """
-    email = call.params.get("email", call.query.get("email", ""))
-    folded = fold_email(email)
-    if not is_email(folded):
-        raise Refused(envelope(400, "InvalidEmailAddressError", f"Invalid email: {email}"))
-    if state.settings.project_type is ProjectType.USER_ID:
-        text = "Users of a userID-based project are identified by userId"
-        raise Refused(envelope(400, "BadParams", text))
-    person = state.people.by_email(folded)
+    folded = email_named(call.params.get("email", call.query.get("email", "")))
+    refuse_email(state.settings)
+    person = state.shown_people().by_email(folded)
     return reply({} if person is None else {"user": person.as_json()})
 
 
@@ -40,10 +34,8 @@ def get_by_user_id(state: State, call: Call) -> Answer:
         Found: recorded 2017. Nobody: the code is inferred from two production clients; in 2017 it
         was a text with status 400, and today's status is unknown.
     """
-    user_id = call.params.get("userId", call.query.get("userId", ""))
-    if not is_user_id(user_id):
-        raise Refused(envelope(400, "InvalidUserIdError", f"Invalid userId: {user_id}"))
-    person = state.people.by_user_id(user_id)
+    user_id = user_id_named(call.params.get("userId", call.query.get("userId", "")))
+    person = state.shown_people().by_user_id(user_id)
     if person is None:
         text = "No user with that id exists!"
         raise Refused(envelope(400, "error.users.noUserWithIdExists", text))
@@ -58,7 +50,7 @@ def get_fields(state: State, _call: Call) -> Answer:
         Recorded 2017: a flat object, arrays by the type of their elements. Nested fields by their
         dotted path: assumed.
     """
-    return reply({"fields": state.user_fields.kinds})
+    return reply({"fields": state.shown_fields()})
 
 
 ENDPOINTS = (

@@ -43,9 +43,12 @@ def bulk_update(state: State, call: Call) -> Answer:
 
     Source:
         Swagger ``BulkUpdateUsersRequest``, documented; no users at all: recorded 2017. Two rows
-        of one user are applied in order, and both are counted: assumed.
+        of one user are applied in order, and both are counted: assumed. ``updateOnly`` and the
+        ``noOp`` arrays are undocumented: a production client sends the one and was answered the
+        others. That they name strangers who are passed over, and rows that change nothing, is
+        inferred from their names.
     """
-    body = parse_object(call.body, call.path, _FLAG)
+    body = parse_object(call.body, call.path, (*_FLAG, ("updateOnly", bool, BOOLEAN)))
     users = items_of(body, "users", call.path, USER)
     if not users:
         raise Refused(envelope(400, "InvalidEmailAddressError", "Emails invalid: "))
@@ -54,12 +57,14 @@ def bulk_update(state: State, call: Call) -> Answer:
         users,
         create_new_fields=body.get("createNewFields"),
         mismatch=state.settings.type_mismatch,
+        update_only=body.get("updateOnly") is True,
+        find_no_ops=True,
     )
     return replace(
         reply(report.as_json()),
         rows=len(users),
         keys=report.keys,
-        counts={"success": len(report.keys), "fail": len(report.failures)},
+        counts={"success": report.success_count, "fail": len(report.failures)},
     )
 
 
