@@ -68,13 +68,21 @@ def workspace() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def sandbox(directory: Path) -> Iterator[str]:
-    """Run a sandbox that validates and forgets, unlimited, in its own process; give its URL."""
+def sandbox(directory: Path, *options: str, discard: bool = True) -> Iterator[str]:
+    """
+    Run a sandbox in its own process, without rate limits; give its URL.
+
+    With *discard* it validates and forgets; further *options* are those of its command.
+    """
     port_file = directory / "port"
     port_file.unlink(missing_ok=True)
     code = "import typer; from iterable_sync.sandbox.command import sandbox; typer.run(sandbox)"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, "--discard", "--no-limits", "--port-file", str(port_file)],
+        [
+            *(sys.executable, "-c", code, "--no-limits", "--port-file", str(port_file)),
+            *(["--discard"] if discard else []),
+            *options,
+        ],
         stdout=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(ROOT / "plugins")},
     )

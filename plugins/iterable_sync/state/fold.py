@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from iterable_sync.rows import Column, Op
+from iterable_sync.state.adoption import adopt, is_adoptable
 from iterable_sync.state.diff import HELD, IGNORE, REJECT, SEND, field_hash, row_hash
 from iterable_sync.state.journal import (
     FOLDED,
@@ -65,14 +66,16 @@ class Fold:
     Folding for one run, in transactions of the caller.
 
     Args:
-        plan: quoted, qualified name of the run's plan table.
+        plan: name of the run's plan table, not quoted.
     """
 
     def __init__(self, engine: StateEngine, registered: Registered, run_id: str, plan: str) -> None:
         self._engine = engine
         self._registered = registered
         self._run_id = run_id
-        self._plan = plan
+        self._plan_name = plan
+        self._plan = engine.table(plan)
+        self._adopted: list[str] | None = None
         self._snapshot = engine.table(registered.snapshot_table)
         self._run = engine.dialect.literal(run_id)
 
@@ -94,6 +97,20 @@ class Fold:
             )
         self._forgive(session)
         self._mark(session, SETTLED)
+        return folded
+
+    def everything(self, session: Session) -> Folded:
+        """Fold all that is left of a run that ends; its plan may be gone afterwards."""
+        is_adopted = is_adoptable(
+            self._engine, session, self._registered, self._run_id, self._plan_name
+        )
+        self._adopted = [] if is_adopted else None
+        folded = self.settled(session)
+        folded += self.left_open(session)
+        folded += self.unsent(session)
+        if self._adopted:
+            accepted = " OR ".join(self._adopted)
+            adopt(self._engine, session, self._registered, self._run_id, self._plan_name, accepted)
         return folded
 
     def left_open(self, session: Session) -> Folded:
@@ -148,6 +165,11 @@ class Fold:
             )
         }
         folded = Folded()
+        if self._adopted is not None:
+            self._adopted.append(f"({where})")
+            counted = session.rows(f"SELECT count(*) FROM {self._plan} p WHERE {where}")
+            folded.accepted = int(counted[0][0])
+            return folded
         folded.accepted = self._write(
             session,
             f"{where} AND p._op <> '{Op.REMOVED}'",

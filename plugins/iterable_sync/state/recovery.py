@@ -32,7 +32,7 @@ def fold_leftovers(
     for run_id, plan_table in runs:
         with session.transaction():
             if plan_table and engine.columns_of(session, plan_table):
-                fold = Fold(engine, registered, run_id, engine.table(plan_table))
+                fold = Fold(engine, registered, run_id, plan_table)
                 folded = fold.settled(session)
                 folded += fold.left_open(session)
                 log.info(

@@ -65,6 +65,9 @@ class SyncState:
         lane: of the sync object.
 
         clock, sleep: monotonic seconds.
+
+    Raises:
+        ConfigError: state cannot be kept beside this source.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class SyncState:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        engine.check_source(source)
         self._engine = engine
         self._source = source
         self._spec = spec
@@ -271,10 +275,7 @@ class SyncState:
         """Fold what is left of the run, in one transaction."""
         engine = self._engine
         with engine.session() as session, session.transaction():
-            fold = self._fold()
-            self.folded += fold.settled(session)
-            self.folded += fold.left_open(session)
-            self.folded += fold.unsent(session)
+            self.folded += self._fold().everything(session)
             if is_complete:
                 session.execute(
                     f"UPDATE {engine.table('syncs')} "
@@ -316,7 +317,8 @@ class SyncState:
         return self._registered.sync_id
 
     def _fold(self) -> Fold:
-        return Fold(self._engine, self._registered, self.run_id, self._plan.table)
+        plan = self._plan_name(self._registered)
+        return Fold(self._engine, self._registered, self.run_id, plan)
 
     def _register(self, session: Session, registered: Registered) -> Registered:
         engine, project, sync = self._engine, self._project.name, self._spec.sync

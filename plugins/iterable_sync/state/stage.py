@@ -71,8 +71,7 @@ def stage(
         incoming = _copy(engine, session, source, model, columns, staged)
         _create(engine, session, staged.table, incoming, model, columns, project_type, "b._note")
         session.execute(f"DROP TABLE {incoming}")
-    _reject_null_keys(engine, session, staged, columns)
-    _refuse_duplicate_keys(engine, session, staged, model, columns)
+    _check_keys(engine, session, staged, model, columns)
     _reject_duplicate_identities(session, staged, columns, has_newest=model.newest_by is not None)
     return staged
 
@@ -229,29 +228,24 @@ def _utf8(value: bytes | None) -> str | None:
         return None
 
 
-def _reject_null_keys(
-    engine: StateEngine, session: Session, staged: Staged, columns: Sequence[Column]
+def _check_keys(
+    engine: StateEngine, session: Session, staged: Staged, model: Model, columns: Sequence[Column]
 ) -> None:
-    keys = [engine.dialect.quote(c.name) for c in columns if c.is_key]
-    is_null = " OR ".join(f"{k} IS NULL" for k in keys)
-    rows, null_keys = session.rows(
-        f"SELECT count(*), COALESCE(sum(CASE WHEN {is_null} THEN 1 ELSE 0 END), 0) "
-        f"FROM {staged.table}"
+    """Reject rows without a key, and refuse keys that come more than once: one pass for both."""
+    names = [engine.dialect.quote(c.name) for c in columns if c.is_key]
+    keys, places = ", ".join(names), [f"k{i}" for i in range(len(names))]
+    is_null = " OR ".join(f"d.{place} IS NULL" for place in places)
+    rows, null_keys, duplicates = session.rows(
+        f"SELECT COALESCE(sum(d.n), 0), COALESCE(sum(CASE WHEN {is_null} THEN d.n ELSE 0 END), 0), "
+        f"COALESCE(sum(CASE WHEN d.n > 1 AND NOT ({is_null}) THEN 1 ELSE 0 END), 0) "
+        f"FROM (SELECT {keys}, count(*) FROM {staged.table} GROUP BY {keys}) "
+        f"AS d({', '.join(places)}, n)"
     )[0]
     staged.queried += int(rows)
     if null_keys:
         staged.rejected["missing_key"] = int(null_keys)
-        session.execute(f"DELETE FROM {staged.table} WHERE {is_null}")
-
-
-def _refuse_duplicate_keys(
-    engine: StateEngine, session: Session, staged: Staged, model: Model, columns: Sequence[Column]
-) -> None:
-    keys = ", ".join(engine.dialect.quote(c.name) for c in columns if c.is_key)
-    duplicates = session.rows(
-        f"SELECT count(*) FROM (SELECT 1 FROM {staged.table} GROUP BY {keys} "
-        "HAVING count(*) > 1) AS d"
-    )[0][0]
+        is_missing = " OR ".join(f"{name} IS NULL" for name in names)
+        session.execute(f"DELETE FROM {staged.table} WHERE {is_missing}")
     if duplicates:
         raise DuplicateKeys(
             f"{duplicates} keys come more than once in the model; nothing was sent. "

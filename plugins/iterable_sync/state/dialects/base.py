@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -129,6 +130,10 @@ class StateEngine(ABC):
     def session(self) -> AbstractContextManager[Session]:
         """Connect; autocommit outside of :meth:`Session.transaction`."""
 
+    def visits_follow(self) -> AbstractContextManager[None]:
+        """Say that sessions of the block follow each other, so that opening may be saved."""
+        return nullcontext()
+
     @abstractmethod
     def table(self, name: str) -> str:
         """Give the quoted, qualified name of a permanent state table."""
@@ -140,6 +145,19 @@ class StateEngine(ABC):
     @abstractmethod
     def columns_of(self, session: Session, table: str) -> list[str]:
         """Give the column names of a state table, or none if there is no such table."""
+
+    def can_rename(self, session: Session, plan: str, snapshot: str) -> bool:
+        """Say whether a plan can take a snapshot's name: it is cheap, and columns fit."""
+        return False
+
+    @abstractmethod
+    def check_source(self, source: Source) -> None:
+        """
+        Refuse a source that state cannot be kept beside.
+
+        Raises:
+            ConfigError: what to do about it.
+        """
 
     @abstractmethod
     def same_database(self, source: Source) -> bool:

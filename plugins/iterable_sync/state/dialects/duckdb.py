@@ -22,9 +22,11 @@ from iterable_sync.state.dialects.base import (
 )
 from iterable_sync.state.dialects.duckdb_file import catalog_name, connect, when_free
 from iterable_sync.state.dialects.duckdb_types import duckdb_cast
+from iterable_sync.state.dialects.duckdb_visits import Visits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     import duckdb
     import pyarrow as pa
@@ -234,21 +236,25 @@ class DuckDBState(StateEngine):
         self.path = path
         self.dialect = DuckDBDialect()
         self._catalog = catalog_name(path)
-        self._config = {
-            "memory_limit": memory_limit,
-            "temp_directory": temp_directory or f"{path}.tmp",
-            # Order is what `_seq` is for; keeping it costs memory.
-            "preserve_insertion_order": "false",
-        }
+        self._visits = Visits(
+            path,
+            {
+                "memory_limit": memory_limit,
+                "temp_directory": temp_directory or f"{path}.tmp",
+                # Order is what `_seq` is for; keeping it costs memory.
+                "preserve_insertion_order": "false",
+            },
+        )
 
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Open the file for a visit."""
-        connection = connect(self.path, config=self._config)
-        try:
+        with self._visits.visit() as connection:
             yield DuckDBSession(connection)
-        finally:
-            connection.close()
+
+    def visits_follow(self) -> AbstractContextManager[None]:
+        """Keep the file open from a visit to one that follows within half a second."""
+        return self._visits.follow_each_other()
 
     def table(self, name: str) -> str:
         """Give the quoted, qualified name of a permanent state table."""
@@ -268,23 +274,34 @@ class DuckDBState(StateEngine):
             )
         ]
 
+    def can_rename(self, session: Session, plan: str, snapshot: str) -> bool:
+        """Say yes where columns of one name have one type: there is no index to be made anew."""
+        typed = (
+            "SELECT column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = ? AND table_name = ?"
+        )
+        planned = dict(session.rows(typed, (self._catalog, plan)))
+        kept = dict(session.rows(typed, (self._catalog, snapshot)))
+        return all(kept[name] == kind for name, kind in planned.items() if name in kept)
+
+    def check_source(self, source: Source) -> None:
+        """Refuse the state's own file: a transaction cannot write two, so state is kept apart."""
+        if isinstance(source, DuckDBSource) and (
+            Path(source.path).resolve() == Path(self.path).resolve()
+        ):
+            raise ConfigError(
+                f"warehouse and state are the same DuckDB file, {self.path}; "
+                "give state a file of its own"
+            )
+
     def same_database(self, source: Source) -> bool:
         """
         Say yes to a DuckDB file: it is attached beside the state's, by its own name.
 
         No where that name is the state's: SQL that names its database would read the wrong one.
-
-        Raises:
-            ConfigError: it is the state's own file; a transaction cannot write two files, so state
-                is kept apart.
         """
         if not isinstance(source, DuckDBSource):
             return False
-        if Path(source.path).resolve() == Path(self.path).resolve():
-            raise ConfigError(
-                f"warehouse and state are the same DuckDB file, {self.path}; "
-                "give state a file of its own"
-            )
         return catalog_name(source.path).lower() != self._catalog.lower()
 
     def model_error(self, error: Exception) -> IterableSyncError | None:

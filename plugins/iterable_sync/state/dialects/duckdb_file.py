@@ -19,6 +19,9 @@ _T = TypeVar("_T")
 OPEN_FOR_S = 60.0
 """How long an open waits for another process that holds the file."""
 
+# Shorter than a process that syncs has the file closed between two of its visits.
+_LONGEST_PAUSE_S = 0.1
+
 # The last one is between threads of one process, while the other one is closing the file.
 _LOCKED = re.compile(
     "could not set lock|conflicting lock|unique file handle conflict", re.IGNORECASE
@@ -69,7 +72,7 @@ def when_free(path: str, action: Callable[[], _T]) -> _T:
                     f"the DuckDB file {path} is held by another process: {first}"
                 ) from None
         time.sleep(pause)
-        pause = min(pause * 1.6, 1.0)
+        pause = min(pause * 1.6, _LONGEST_PAUSE_S)
 
 
 def catalog_name(path: str) -> str:

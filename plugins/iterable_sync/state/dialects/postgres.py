@@ -146,9 +146,13 @@ def model_error(error: Exception) -> IterableSyncError | None:
     state = error.sqlstate
     if state is None or state.startswith(_PASSING):
         return RetryLater(f"Postgres ended the model SQL: {state or type(error).__name__}")
-    # Only messages about syntax and rights (class 42) are sure to quote no value of a row.
-    words = error.diag.message_primary if state.startswith("42") else type(error).__name__
-    return ModelError(f"Postgres cannot run the model SQL: {state} {words}")
+    return ModelError(f"Postgres cannot run the model SQL: {state} {_words(error)}")
+
+
+def _words(error: psycopg.Error) -> str:
+    """Give what may be shown: only messages about syntax and rights (class 42) quote no row."""
+    is_about_sql = (error.sqlstate or "").startswith("42")
+    return (is_about_sql and error.diag.message_primary) or type(error).__name__
 
 
 def _identify(conninfo: str) -> tuple[str, ...] | None:
@@ -219,8 +223,8 @@ def describe(connection: psycopg.Connection[Any], sql: str) -> list[SourceColumn
     Describe the result of a query without running it.
 
     Raises:
-        ModelError: Postgres does not take the query; SQLSTATE and message, which quotes SQL but
-            no rows.
+        ModelError: Postgres does not take the query; the planner calls functions, so that even
+            here a message may quote a row.
 
         RetryLater: the connection was lost.
     """
@@ -240,8 +244,7 @@ def describe(connection: psycopg.Connection[Any], sql: str) -> list[SourceColumn
         if isinstance(known, RetryLater):
             raise known from None
         raise ModelError(
-            f"Postgres does not take the model SQL: {error.sqlstate} "
-            f"{error.diag.message_primary or type(error).__name__}"
+            f"Postgres does not take the model SQL: {error.sqlstate} {_words(error)}"
         ) from None
     return [SourceColumn(d.name, t) for d, t in zip(described, named, strict=True)]
 
@@ -324,6 +327,9 @@ class PostgresState(StateEngine):
             )
         ]
 
+    def check_source(self, source: Source) -> None:
+        """Nothing to refuse: state has a schema of its own."""
+
     def same_database(self, source: Source) -> bool:
         """Compare what the servers say about themselves, not the connection strings."""
         if not isinstance(source, PostgresSource):
@@ -359,7 +365,9 @@ class PostgresState(StateEngine):
         differs = f"ROW({mine}) IS DISTINCT FROM ROW({theirs})" if diff.compared else "FALSE"
         first = diff.keys[0]
         return Candidates(
-            before=(f"ANALYZE {stage}",),
+            # The planner needs the numbers of rows and of keys; all columns cost three times as
+            # much.
+            before=(f"ANALYZE {stage} ({', '.join(diff.keys)})",),
             added=None,
             parts=(
                 (
