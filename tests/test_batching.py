@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iterable_sync.batching import split
+from iterable_sync.batching import continued, last_identity, split
 from iterable_sync.rows import Batch, Payload, Rejection
 
 OVERHEAD = 10
@@ -176,3 +176,60 @@ def test_batches_keep_their_promises(
         if person == right.payloads[0].identity:
             # Cut only because this person filled the batch from its start.
             assert left.payloads[0].identity == person
+
+
+def test_batches_that_share_an_identity_at_their_border_are_told() -> None:
+    """Only those of one identity that was cut, and what comes after it stands alone again."""
+    a, b = [payload(seq, identity="userId:A") for seq in range(1, 6)], payload(6, identity="x")
+
+    batches = cut([*a, b], max_rows=2)
+
+    assert [[1, 2], [3, 4], [5, 6]] == seqs(batches)
+    assert [False, True, True] == continued(batches)
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [(None, [False]), ("userId:1", [True]), ("userId:2", [False])],
+    ids=["the first of all", "same identity", "other identity"],
+)
+def test_identity_may_go_on_in_the_next_chunk(last: str | None, expected: list[bool]) -> None:
+    assert expected == continued(cut([payload(1), payload(2)]), last)
+
+
+def test_batch_that_sends_nothing_ends_as_the_one_before_it() -> None:
+    """The rows of a chunk may all be refused, in the midst of an identity."""
+    first, silent, second = cut([payload(1)])[0], cut([])[0], cut([payload(1)])[0]
+
+    assert [False, False, True] == continued([first, silent, second])
+    assert "userId:1" == last_identity(silent, last_identity(first))
+    assert last_identity(silent) is None
+
+
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=8),
+    chunk=st.integers(1, 10),
+    max_rows=st.integers(1, 4),
+)
+def test_no_two_batches_of_one_identity_are_free_of_each_other(
+    sizes: list[int], chunk: int, max_rows: int
+) -> None:
+    """However the plan is cut into chunks and these into batches."""
+    rows = [
+        payload(0, identity=f"userId:{who}") for who, size in enumerate(sizes) for _ in range(size)
+    ]
+    batches: list[Batch] = []
+    waits: list[bool] = []
+    last: str | None = None
+    for start in range(0, len(rows), chunk):
+        made = cut(rows[start : start + chunk], max_rows=max_rows)
+        waits += continued(made, last)
+        batches += made
+        last = last_identity(made[-1], last)
+
+    holders = [{p.identity for p in batch.payloads} for batch in batches]
+
+    assert waits == [False] + [bool(one & two) for one, two in pairwise(holders)]
+    for index, who in enumerate(holders):
+        for later in range(index + 1, len(holders)):
+            assert not (who & holders[later]) or all(waits[index + 1 : later + 1])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import row
-from iterable_sync.bodies import json_types, safe_first_values, without_fields
+from iterable_sync.bodies import event_name, json_types, safe_first_values, without_fields
 from iterable_sync.pilots import pilot_rows
 from iterable_sync.rows import Payload
 
@@ -154,6 +154,19 @@ def test_a_column_of_dates_is_created_by_a_date() -> None:
 
 def test_a_field_that_no_row_has_needs_no_pilot() -> None:
     assert [] == pilot_rows([row(0, a=None), row(1, b=1)], {"a"})
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('{"eventName":"Größe","dataFields":{"eventName":"x"}}'.encode(), "Größe"),
+        (b'{"dataFields":{"eventName":"x"}}', None),
+        (b'{"eventName":1}', None),
+    ],
+    ids=["its own", "a field of that name", "no text"],
+)
+def test_name_of_an_event_is_beside_its_fields(body: bytes, expected: str | None) -> None:
+    assert expected == event_name(body)
 
 
 def test_exactness_is_of_decimal_digits() -> None:

@@ -87,6 +87,16 @@ def test_ordinary_and_usual_fields_may_be_written(field: str) -> None:
     check(columns(field), merge_nested_objects=True)
 
 
+def test_event_may_have_any_field_and_nest_it_deep() -> None:
+    """It is sent whole, and what Iterable manages is in profiles."""
+    check(
+        columns("devices", "email", "a.b.c", "a.b.d"), merge_nested_objects=True, is_profile=False
+    )
+
+    with pytest.raises(ConfigError, match="are the same field"):
+        check(columns("City", "city"), merge_nested_objects=True, is_profile=False)
+
+
 def test_identity_columns_are_no_fields() -> None:
     """The columns that identify people may be called what Iterable calls them."""
     check(columns("email", role=Role.EMAIL), merge_nested_objects=True)

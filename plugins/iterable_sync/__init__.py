@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "IterableClient": "iterable_sync.client",
+    "IterableEventsOperator": "iterable_sync.operators.events",
     "IterableHook": "iterable_sync.hooks.iterable",
     "IterableSyncOperator": "iterable_sync.operators.sync",
     "IterableUsersOperator": "iterable_sync.operators.users",

@@ -33,7 +33,8 @@ def split(
 
     The rows of one identity stay in one batch, so that they are never in flight twice. Only an
     identity that alone is beyond a limit is cut, from the start of a batch on: batches of which one
-    ends and the next begins with the same identity must be sent one after the other.
+    ends and the next begins with the same identity must be sent one after the other; see
+    :func:`continued`.
 
     Args:
         payloads: ordered by seq; those of one identity next to each other; cut without a copy.
@@ -79,6 +80,34 @@ def split(
     for rejection in sorted(refused, key=lambda rejection: rejection.seq):
         batches[bisect_right(firsts, rejection.seq) - 1].rejections.append(rejection)
     return batches
+
+
+def continued(batches: Iterable[Batch], last: str | None = None) -> list[bool]:
+    """
+    Tell which batches begin with the identity with which the batch before ended.
+
+    Such a batch must not be on its way together with the one before it. Only neighbours have to be
+    looked at, as the plan has the rows of an identity next to each other: between two batches of
+    one identity there is nothing but more of it.
+
+    Args:
+        batches: in the order of the plan, as :func:`split` gives them.
+
+        last: the identity with which the batch before the first one ended (:func:`last_identity`);
+            a chunk of the plan may end among the rows of one.
+    """
+    found = []
+    for batch in batches:
+        found.append(
+            last is not None and bool(batch.payloads) and batch.payloads[0].identity == last
+        )
+        last = last_identity(batch, last)
+    return found
+
+
+def last_identity(batch: Batch, before: str | None = None) -> str | None:
+    """Give the identity with which *batch* ends; of one that sends nothing, that *before* it."""
+    return batch.payloads[-1].identity if batch.payloads else before
 
 
 def _starts(block: PayloadBlock, max_rows: int, max_bytes: int) -> list[int]:

@@ -66,6 +66,12 @@ def safe_first_values(body: bytes, fields: Iterable[str]) -> frozenset[str]:
     )
 
 
+def event_name(body: bytes) -> str | None:
+    """Give the name of the event that a row is; None for what is none."""
+    name = _parsed(body).get("eventName")
+    return name if isinstance(name, str) else None
+
+
 def without_fields(payload: Payload, fields: Iterable[str]) -> Payload:
     """
     Give the row without *fields*; all other values stay, numbers digit by digit.

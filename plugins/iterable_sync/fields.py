@@ -28,9 +28,14 @@ if TYPE_CHECKING:
 
 
 class Chunk:
-    """A frame of the plan as Arrow arrays: ``_seq, _op, _mask, _identity`` and the columns."""
+    """
+    A frame of the plan as Arrow arrays: ``_seq, _op, _mask, _identity`` and the columns.
 
-    def __init__(self, frame: pd.DataFrame) -> None:
+    Args:
+        is_whole: every row sends all of its columns, whatever its mask says.
+    """
+
+    def __init__(self, frame: pd.DataFrame, *, is_whole: bool = False) -> None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -41,6 +46,7 @@ class Chunk:
         self.op = self.text("_op")
         self.identity = self.text("_identity")
         self.is_removed = flags(pc.equal(self.op, Op.REMOVED.value))
+        self._is_whole = is_whole
         self._masks = pc.fill_null(self.text("_mask"), "")
         self._one_mask: str | None = None
         if self.rows and pc.all(pc.equal(self._masks, self._masks[0])).as_py():
@@ -68,6 +74,8 @@ class Chunk:
     def _is_marked(self, position: int) -> Flags:
         import numpy as np
 
+        if self._is_whole:
+            return np.ones(self.rows, dtype=bool)
         if self._one_mask is not None:
             return np.full(self.rows, self._one_mask[position : position + 1] == "1")
         if self._bits is None:
@@ -153,6 +161,13 @@ class DataFields:
     def add_string(self, name: str, inside: pa.Array) -> None:
         """Send the insides of JSON strings as a field; null where a row does not send it."""
         self._members.append(_Member(name, inside, flags(inside.is_valid()), is_string=True))
+
+    def top_level(self, column: Column) -> pa.Array:
+        """Write a column that stands beside the fields; null where there is no usable value."""
+        values = where(self._chunk.sent(column), self._chunk.array(column.name))
+        rendered = render(values, column.state, column.wire, column.field, {})
+        self.refused += [(row, column.field, reason) for row, reason in rendered.bad.items()]
+        return rendered.text
 
     def escape(self, name: str, text: pa.Array, usable: pa.Array, reason: str) -> pa.Array:
         """Give the insides of JSON strings; a row whose text is not *usable* loses the field."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from iterable_sync.bodies import json_types, without_fields
+from iterable_sync.bodies import event_name, json_types, without_fields
 from iterable_sync.outcomes import Attribution, Reading, covering, known_among
 from iterable_sync.payloads import as_block
 from iterable_sync.pilots import pilot_rows
@@ -232,11 +232,12 @@ class Isolation:
     def _note(self, attribution: Attribution) -> None:
         if attribution.created:
             self._listed.update(attribution.created)
-            log.info("Iterable created fields: %s", ", ".join(attribution.created))
+            # By number: keys of a JSON value become names of fields, and may be people.
+            log.info("Iterable created %d fields", len(attribution.created))
         if attribution.unplaced:
             log.warning(
-                "Iterable dropped fields that no row of the request has: %s",
-                ", ".join(attribution.unplaced),
+                "Iterable dropped %d fields that no row of the request has",
+                len(attribution.unplaced),
             )
 
     def _reject(self, seq: int, reason: str) -> None:
@@ -306,6 +307,11 @@ class Isolation:
 
     def _fit_types(self, seqs: Sequence[int], verdict: Verdict) -> None:
         """Take the field from the rows whose value has a type that was refused."""
+        groups = self._by_event(seqs)
+        if len(groups) > 1:
+            for group in groups:
+                self._push(group)
+            return
         for _ in range(_TYPE_ROUNDS):
             if not self._cut_clashing(seqs, verdict.refusal.clashes):
                 break
@@ -317,6 +323,19 @@ class Isolation:
                 self._resolve(seqs, verdict)
                 return
         self._bisect(seqs)
+
+    def _by_event(self, seqs: Iterable[int]) -> list[list[int]]:
+        """
+        Part rows by the name of their event: only those of one name share the types of fields.
+
+        Source:
+            Swagger ``trackBulk``, documented. The answer says ``customEvent`` and not which
+            (published by a user of the API).
+        """
+        groups: dict[str | None, list[int]] = {}
+        for seq in seqs:
+            groups.setdefault(event_name(self._open[seq].body), []).append(seq)
+        return list(groups.values())
 
     def _cut_clashing(self, seqs: Sequence[int], clashes: Iterable[TypeClash]) -> bool:
         any_cut = False

@@ -69,9 +69,37 @@ def dotted(field: str) -> str:
     return ".".join(split_name(field))
 
 
-def check(columns: Iterable[Column], *, merge_nested_objects: bool) -> None:
+def shown(fields: Iterable[str], mapped: Container[str]) -> list[str]:
+    """
+    Give names of fields as they may be shown; what lies inside of a mapped field is a star.
+
+    Keys of a JSON value are data, and may be people's addresses.
+
+    Args:
+        fields: dotted names.
+
+        mapped: dotted names of the fields of columns.
+    """
+    return sorted({_shown(field, mapped) for field in fields})
+
+
+def _shown(field: str, mapped: Container[str]) -> str:
+    if field in mapped:
+        return field
+    parts = field.split(".")
+    parents = (".".join(parts[:depth]) for depth in range(len(parts) - 1, 0, -1))
+    return next((f"{parent}.*" for parent in parents if parent in mapped), "*")
+
+
+def check(
+    columns: Iterable[Column], *, merge_nested_objects: bool, is_profile: bool = True
+) -> None:
     """
     Check that the fields of a sync can live side by side in one object, and may be written.
+
+    Args:
+        is_profile: the fields are those of a user, some of which Iterable manages, and may be
+            sent one without the other.
 
     Raises:
         ConfigError: two columns want one field, or one wants a field and another a part of it; a
@@ -87,7 +115,7 @@ def check(columns: Iterable[Column], *, merge_nested_objects: bool) -> None:
         if column.role is not Role.FIELD:
             continue
         path = split_name(column.field)
-        if (why := MANAGED.get(path[0])) is not None:
+        if is_profile and (why := MANAGED.get(path[0])) is not None:
             raise ConfigError(f"field {column.field!r} cannot be written: {why}")
         # Iterable tells `City` from `city`, and whoever maps both has made a mistake.
         name = ".".join(path).lower()
@@ -95,7 +123,8 @@ def check(columns: Iterable[Column], *, merge_nested_objects: bool) -> None:
             raise ConfigError(f"fields {other!r} and {column.field!r} are the same field")
         seen[name] = column.field
         whole = path[: 2 if merge_nested_objects else 1]
-        if len(path) > len(whole) and replaced.setdefault(whole, column.field) != column.field:
+        is_replaced = is_profile and len(path) > len(whole)
+        if is_replaced and replaced.setdefault(whole, column.field) != column.field:
             raise ConfigError(
                 f"fields {replaced[whole]!r} and {column.field!r} cannot be sent apart: Iterable "
                 f"replaces {'.'.join(whole)!r} as a whole; give it as one JSON column instead"

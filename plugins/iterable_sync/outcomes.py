@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any
+
+from iterable_sync.bodies import event_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
 
 _EMAILS, _USER_IDS = "Emails", "UserIds"
 
-# Source: UserBulkUpdateListResponse of Iterable's Swagger, documented; arrays of a later version
-# count as "refused". In this order: a row in two arrays gets the first reason.
+# Source: UserBulkUpdateListResponse and FailedEventUpdates of Iterable's Swagger, documented;
+# arrays of a later version count as "refused". In this order: a row in two arrays gets the first
+# reason.
 _REASON_OF_ARRAY = {
     "forgotten": "forgotten",
     "conflict": "conflict",
@@ -29,7 +32,25 @@ _REASON_OF_ARRAY = {
     "invalidData": "invalid_data",
     "failed": "refused",
 }
+# Read after `failedUpdates`, whose reasons are more exact: of trackBulk, a userId in the old array
+# is one "that was not found" (Swagger, documented).
 _DEPRECATED = ("invalidEmails", "invalidUserIds")
+_NOT_NAMES = "disallowedEventNames"
+
+
+class _Names(Enum):
+    """What a failure is named by."""
+
+    EMAIL = _EMAILS
+    USER_ID = _USER_IDS
+    EVENT = _NOT_NAMES
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    reason: str
+    by: _Names
+    value: str
 
 
 class Reading(StrEnum):
@@ -67,7 +88,8 @@ def attribute(payloads: Sequence[Payload], answer: Any) -> Attribution:
     Give each row of a bulk request its outcome.
 
     E-mails are matched without regard to case: Iterable answers them lower-cased. ``noOp`` arrays
-    are rows that changed nothing, which is no failure.
+    are rows that changed nothing, which is no failure. A person who is named fails with all of
+    their rows, and so does the name of an event.
 
     Args:
         payloads: the rows of the request, in any order.
@@ -75,8 +97,10 @@ def attribute(payloads: Sequence[Payload], answer: Any) -> Attribution:
         answer: the parsed JSON of a 2xx.
 
     Source:
-        POST /api/users/bulkUpdate: partial failure is a 200 with identifiers (documented,
-        recorded fixture). That noOp rows count as successes is assumed; both ways are taken.
+        POST /api/users/bulkUpdate, POST /api/events/trackBulk: partial failure is a 200 with
+        identifiers, and names of events (documented, recorded fixtures). That noOp rows count as
+        successes is assumed; both ways are taken. That all events of a person fail is assumed,
+        and checked by the counts.
     """
     counts = _counts(answer)
     named = None if counts is None else _named(answer)
@@ -129,56 +153,76 @@ def _counts(answer: Any) -> tuple[int, int] | None:
     return succeeded, failures
 
 
-def _named(answer: Mapping[str, Any]) -> list[tuple[str, bool, str]] | None:
-    """Give (reason, is an e-mail, identifier) of every failure; None if the shape is wrong."""
+def _named(answer: Mapping[str, Any]) -> list[_Named] | None:
+    """Give every failure that the answer names; None if the shape is wrong."""
     lists = answer.get("failedUpdates")
     if lists is None:
         lists = {}
     if not isinstance(lists, dict):
         return None
-    arrays = [*lists.items(), *((name, answer.get(name)) for name in _DEPRECATED)]
-    named: list[tuple[str, bool, str]] = []
-    for name, values in arrays:
-        if values is None or name.startswith("noOp"):
+    named: list[_Named] = []
+    for array, values in lists.items():
+        if values is None or array.startswith("noOp"):
             continue
-        if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
+        if not _are_texts(values):
             return None
-        named += [(_reason(name), name.endswith(_EMAILS), value) for value in values]
+        named += [_failure(array, value) for value in values]
     rank = {reason: place for place, reason in enumerate(_REASON_OF_ARRAY.values())}
     # "invalid_{kind}" ranks for both kinds; what is unknown comes last.
-    return sorted(named, key=lambda one: rank.get(_without_kind(one[0]), len(rank)))
+    named.sort(key=lambda one: rank.get(_without_kind(one.reason), len(rank)))
+    for array in (*_DEPRECATED, _NOT_NAMES):
+        values = answer.get(array)
+        if values is None:
+            continue
+        if not _are_texts(values):
+            return None
+        is_not_found = array == "invalidUserIds" and _NOT_NAMES in answer
+        named += [_failure("notFoundUserIds" if is_not_found else array, v) for v in values]
+    return named
 
 
-def _reason(array: str) -> str:
-    is_email = array.endswith(_EMAILS)
-    stem = array.removesuffix(_EMAILS if is_email else _USER_IDS)
-    reason = _REASON_OF_ARRAY.get(stem, "refused")
-    return reason.format(kind="email" if is_email else "user_id")
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+
+
+def _failure(array: str, value: str) -> _Named:
+    if array == _NOT_NAMES:
+        return _Named("disallowed_event_name", _Names.EVENT, value)
+    by = _Names.EMAIL if array.endswith(_EMAILS) else _Names.USER_ID
+    reason = _REASON_OF_ARRAY.get(array.removesuffix(by.value), "refused")
+    return _Named(reason.format(kind="email" if by is _Names.EMAIL else "user_id"), by, value)
 
 
 def _without_kind(reason: str) -> str:
     return "invalid_{kind}" if reason in {"invalid_email", "invalid_user_id"} else reason
 
 
-def _rows_of(
-    payloads: Sequence[Payload], named: Sequence[tuple[str, bool, str]]
-) -> dict[int, str] | None:
-    """Give seq -> reason; None if an identifier is of no row."""
+def _rows_of(payloads: Sequence[Payload], named: Sequence[_Named]) -> dict[int, str] | None:
+    """Give seq -> reason; None if what is named is of no row."""
     if not named:
         return {}  # the usual answer; no index of a thousand rows for it
     exact: defaultdict[str, list[int]] = defaultdict(list)
     folded: defaultdict[str, list[int]] = defaultdict(list)
+    of_event: defaultdict[str | None, list[int]] = defaultdict(list)
+    names_events = any(one.by is _Names.EVENT for one in named)
     for payload in payloads:
         for identifier in payload.identifiers:
             exact[identifier].append(payload.seq)
             folded[_fold(identifier)].append(payload.seq)
+        if names_events:
+            of_event[event_name(payload.body)].append(payload.seq)
     failed: dict[int, str] = {}
-    for reason, is_email, identifier in named:
-        seqs = folded.get(_fold(identifier)) if is_email else exact.get(identifier)
+    for one in named:
+        if one.by is _Names.EVENT:
+            seqs = of_event.get(one.value)
+        elif one.by is _Names.EMAIL:
+            seqs = folded.get(_fold(one.value))
+        else:
+            seqs = exact.get(one.value)
         if not seqs:
             return None
         for seq in seqs:
-            failed.setdefault(seq, reason)
+            failed.setdefault(seq, one.reason)
     return failed
 
 
@@ -190,14 +234,14 @@ def _of_one(
     payload: Payload,
     succeeded: int,
     failures: int,
-    named: Sequence[tuple[str, bool, str]],
+    named: Sequence[_Named],
     answer: Mapping[str, Any],
 ) -> tuple[Reading, dict[int, str] | None]:
     """Attribute by elimination: whoever is named, it can only be this row."""
     if succeeded + failures > 1:
         return Reading.UNREADABLE, None
     if failures == 1 or named:
-        return Reading.EXACT, {payload.seq: named[0][0] if named else "refused"}
+        return Reading.EXACT, {payload.seq: named[0].reason if named else "refused"}
     if succeeded == 1 or _adds_up(1, succeeded, failures, answer):
         return Reading.EXACT, {}
     return Reading.UNREADABLE, None

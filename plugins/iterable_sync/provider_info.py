@@ -31,6 +31,7 @@ def provider_info() -> dict[str, Any]:
             {
                 "integration-name": "Iterable",
                 "python-modules": [
+                    "iterable_sync.operators.events",
                     "iterable_sync.operators.sync",
                     "iterable_sync.operators.users",
                 ],
@@ -71,6 +72,12 @@ def _connection_type() -> dict[str, Any]:
                 "description": "The number in the project's settings. The state of a sync is kept "
                 "under it: another id starts from nothing.",
                 "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,100}$"},
+            },
+            "rate_conn_id": {
+                "label": "Rate shared through",
+                "description": "Id of a Postgres connection, where several databases hold the "
+                "state of syncs of this project; empty otherwise.",
+                "schema": {"type": ["string", "null"]},
             },
             "sandbox": {
                 "label": "Local sandbox",

@@ -43,6 +43,9 @@ REASONS: dict[str, Reason] = {
     # Refused by mapping, before anything was sent.
     "missing_key": Reason("a key column is NULL", _DATA),
     "missing_identifier": Reason("the row has neither e-mail nor userId", _DATA),
+    "missing_event_name": Reason("the event has no name", _DATA),
+    "missing_created_at": Reason("the event has no time", _DATA),
+    "expired": Reason("the event waited for longer than the sync lets it, and is given up", _DATA),
     "duplicate_identity": Reason("several rows have the same e-mail or userId", _DATA),
     "not_finite": Reason("the number is NaN or infinite", _DATA),
     "out_of_range_long": Reason("the integer does not fit 64 bits", _DATA),
@@ -69,6 +72,11 @@ REASONS: dict[str, Reason] = {
     "conflict": Reason("another user already has this e-mail or userId", _ITERABLE, _DAY_S),
     "forgotten": Reason(
         "the user was forgotten (GDPR); Iterable takes no data about them", _ITERABLE
+    ),
+    "disallowed_event_name": Reason(
+        "the project takes no events of this name; allow it, or leave the rows out of the model",
+        _ITERABLE,
+        _DAY_S,
     ),
     "field_not_created": Reason(
         "Iterable does not know the field and may not create it; allow new fields or create it",

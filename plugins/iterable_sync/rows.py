@@ -60,6 +60,10 @@ class Role(StrEnum):
     FIELD = "field"
     EMAIL = "email"
     USER_ID = "user_id"
+    CREATED_AT = "created_at"
+    EVENT_NAME = "event_name"
+    CAMPAIGN_ID = "campaign_id"
+    TEMPLATE_ID = "template_id"
 
 
 class ProjectType(StrEnum):

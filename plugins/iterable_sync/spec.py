@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - pydantic reads annotations at run time
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from iterable_sync.rows import NullPolicy, WireType
+
+_DAY_S = 86_400.0
+_MAX_NAME = 255
+
+
+def _in_seconds(value: Any) -> Any:
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+Seconds = Annotated[float, BeforeValidator(_in_seconds), Field(ge=0, allow_inf_nan=False)]
+"""A number of seconds, or a :class:`datetime.timedelta`."""
 
 
 class _Declared(BaseModel):
@@ -90,6 +109,24 @@ class SyncSpec(_Declared):
 
         requests_per_s: None takes the object's own rate (80 % of the published limit); ``inf``
             turns pacing off.
+
+    The following are for append-only objects (events) alone:
+
+    Args:
+        event_name: the name of all events; without it the model has a column ``event_name`` or
+            ``eventName``.
+
+        created_at: column with the time at which the event happened.
+
+        since: events before it are left alone; a first run without it takes all that the model
+            has.
+
+        look_back_s: so much older than the newest event seen an event may be and still be found
+            when it comes into the warehouse late.
+
+        max_wait_s: an event that Iterable does not take for so long is given up, ``expired``.
+
+        retention_s: for so long it is kept in mind which events were sent.
     """
 
     sync: str = Field(min_length=1, max_length=250)
@@ -119,15 +156,37 @@ class SyncSpec(_Declared):
     requests_per_s: float | None = Field(default=None, gt=0)
     lane_wait_s: float = Field(default=600.0, ge=0)
     lease_s: float = Field(default=120.0, gt=0)
+    event_name: str | None = Field(default=None, max_length=_MAX_NAME)
+    created_at: str = Field(default="created_at", min_length=1)
+    since: datetime | None = None
+    look_back_s: Seconds = 2 * _DAY_S
+    max_wait_s: Seconds = 7 * _DAY_S
+    retention_s: Seconds = 90 * _DAY_S
 
     @field_validator("key", "exclude", mode="before")
     @classmethod
     def _one_name_is_a_tuple(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
-    @field_validator("as_of")
+    @field_validator("as_of", "since")
     @classmethod
-    def _as_of_has_a_zone(cls, value: datetime | None) -> datetime | None:
+    def _moment_has_a_zone(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
         if value is not None and value.tzinfo is None:
-            raise ValueError("as_of needs a time zone")
+            raise ValueError(f"{info.field_name} needs a time zone")
         return value
+
+    @field_validator("event_name")
+    @classmethod
+    def _event_name_is_one(cls, value: str | None) -> str | None:
+        if value is not None and not (value.strip() and value.isprintable()):
+            raise ValueError("event_name is blank, or has characters that are not printable")
+        return value
+
+    @model_validator(mode="after")
+    def _what_is_looked_at_is_remembered(self) -> Self:
+        if self.retention_s < max(self.look_back_s, self.max_wait_s):
+            raise ValueError(
+                "retention_s is shorter than look_back_s or max_wait_s: what was sent would be "
+                "forgotten while it is still looked at"
+            )
+        return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import get_args, get_type_hints
 
 import pandas as pd
@@ -11,6 +12,8 @@ import pytest
 
 from iterable_sync import objects
 from iterable_sync.errors import ConfigError
+from iterable_sync.outcomes import Attribution, Reading, attribute
+from iterable_sync.payloads import as_block
 from iterable_sync.rows import Column, ProjectType, Role, StateType, WireType
 from iterable_sync.spec import SyncSpec
 from iterable_sync.sync_object import MapContext, SyncObject
@@ -19,8 +22,16 @@ COLUMNS = (
     Column("user_id", "userId", StateType.TEXT, WireType.STRING, 0, role=Role.USER_ID, is_key=True),
     Column("email", "email", StateType.TEXT, WireType.STRING, 1, role=Role.EMAIL),
     Column("city", "city", StateType.TEXT, WireType.STRING, 2),
+    Column("name", "eventName", StateType.TEXT, WireType.STRING, 3, role=Role.EVENT_NAME),
+    Column("at", "createdAt", StateType.TEXT, WireType.DATETIME, 4, role=Role.CREATED_AT),
 )
-CONTEXT = MapContext(COLUMNS, ProjectType.HYBRID, known_types={"city": "string"})
+CONTEXT = MapContext(
+    COLUMNS,
+    ProjectType.HYBRID,
+    known_types={"city": "string"},
+    project="12345.us",
+    sync="shop",
+)
 LANES = {"profiles", "events", "commerce", "catalogs"}
 
 
@@ -34,11 +45,13 @@ def frame(rows: int) -> pd.DataFrame:
         {
             "_seq": pa.array(range(10, 10 + rows), pa.int64()),
             "_op": pa.array(["added"] * rows, pa.string()),
-            "_mask": pa.array(["111"] * rows, pa.string()),
+            "_mask": pa.array(["11111"] * rows, pa.string()),
             "_identity": pa.array([f"userId:{n}" for n in range(rows)], pa.string()),
             "user_id": pa.array([f"{n}" for n in range(rows)], pa.string()),
             "email": pa.array([f"{n}@example.com" for n in range(rows)], pa.string()),
             "city": pa.array(["Lyon"] * rows, pa.string()),
+            "name": pa.array(["Seen"] * rows, pa.string()),
+            "at": pa.array(["2024-11-25 13:37:19+00:00"] * rows, pa.string()),
         }
     )
     return table.to_pandas(types_mapper=pd.ArrowDtype)
@@ -69,6 +82,13 @@ def test_declaration_is_complete(sync_object: SyncObject) -> None:
     assert sync_object.requests_per_s > 0
     assert sync_object.max_rows >= 1
     assert {"ignore"} <= sync_object.removals <= on_remove
+    assert isinstance(sync_object.has_listed_fields, bool)
+
+
+def test_append_only_is_whole_and_removes_nothing(sync_object: SyncObject) -> None:
+    """What is accepted is done with: there is no field to change and no row to take back."""
+    if sync_object.is_append_only:
+        assert ("whole", {"ignore"}) == (sync_object.sends, sync_object.removals)
 
 
 @pytest.mark.parametrize("create", [True, False])
@@ -79,8 +99,23 @@ def test_body_holds_its_rows(sync_object: SyncObject, create: bool) -> None:
     body = sync_object.body(rows, create_new_fields=create)
 
     assert json.loads(body)[sync_object.array] == [{"a": 1}, {"b": "é"}]
-    assert json.loads(body)["createNewFields"] is create
     assert len(body) == len(sync_object.body([], create_new_fields=create)) + len(b",".join(rows))
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_new_fields_are_allowed_where_the_endpoint_reads_it(
+    sync_object: SyncObject, create: bool
+) -> None:
+    """By the body, or by each row where nobody knows which fields there are."""
+    allowing = replace(CONTEXT, create_new_fields=create)
+    payloads, _ = sync_object.payloads(frame(2), allowing)
+
+    body = json.loads(
+        sync_object.body([payload.body for payload in payloads], create_new_fields=create)
+    )
+
+    says = [body] if sync_object.has_listed_fields else body[sync_object.array]
+    assert [part["createNewFields"] for part in says] == [create] * len(says)
 
 
 def test_body_is_not_longer_with_new_fields(sync_object: SyncObject) -> None:
@@ -104,3 +139,23 @@ def test_rows_become_payloads_in_order(sync_object: SyncObject) -> None:
         assert isinstance(json.loads(payload.body), dict)
         assert payload.identity == f"userId:{n}"
         assert payload.identifiers == {f"{n}", f"{n}@example.com"}
+
+
+def test_rows_in_one_piece_make_the_same_body(sync_object: SyncObject) -> None:
+    """What is sent is the rows as they are, to the byte, whether joined before or not."""
+    payloads, _ = sync_object.payloads(frame(3), CONTEXT)
+
+    joined = sync_object.body([as_block(payloads).joined()], create_new_fields=False)
+
+    rows = [payload.body for payload in payloads]
+    assert joined == sync_object.body(rows, create_new_fields=False)
+    assert b",".join(rows) in joined
+
+
+def test_clean_answer_accepts_every_row(sync_object: SyncObject) -> None:
+    """The answers of all bulk endpoints are read alike: two counts, and names of what failed."""
+    payloads, _ = sync_object.payloads(frame(3), CONTEXT)
+
+    found = attribute(payloads, {"successCount": 3, "failCount": 0, "failedUpdates": {}})
+
+    assert Attribution(Reading.EXACT) == found

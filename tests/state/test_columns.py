@@ -227,3 +227,165 @@ def test_postgres_types_are_told_by_what_they_are(
 
     assert [SourceColumn("a", name)] == found
     assert (state, wire) == (cast.state, cast.wire)
+
+
+# -- events --------------------------------------------------------------------------------------
+
+EVENT_TYPES = TYPES | {
+    "event_name": "VARCHAR",
+    "eventname": "VARCHAR",
+    "created_at": "TIMESTAMP WITH TIME ZONE",
+    "campaign_id": "BIGINT",
+    "campaignid": "INTEGER",
+    "template_id": "BIGINT",
+}
+
+
+class DescribedEvents(DuckDBSource):
+    """A source of columns of which a test gives some another type than they mostly have."""
+
+    def __init__(self, types: dict[str, str] | None = None) -> None:
+        super().__init__("x")
+        self._types = EVENT_TYPES | (types or {})
+
+    def columns(self, sql: str) -> list[SourceColumn]:
+        names = sql.removeprefix("SELECT ").removesuffix(" FROM t").split(", ")
+        return [SourceColumn(name, self._types[name.lower()]) for name in names]
+
+
+def events(*names: str, types: dict[str, str] | None = None, **changes: Any) -> Model:
+    spec = {"sync": "s", "object": "events", "key": "n"}
+    sql = f"SELECT {', '.join(('n', 'user_id', *names))} FROM t"
+    return understand(
+        SyncSpec(sql=sql, **spec | changes),
+        DescribedEvents(types),
+        DuckDBDialect(),
+        is_append_only=True,
+    )
+
+
+def test_columns_of_an_event_have_their_roles() -> None:
+    """What ties it to a campaign, its name and its time go to its top level, the rest below."""
+    made = events("event_name", "created_at", "campaign_id", "template_id", "city")
+
+    assert [
+        ("n", Role.FIELD),
+        ("userId", Role.USER_ID),
+        ("eventName", Role.EVENT_NAME),
+        ("createdAt", Role.CREATED_AT),
+        ("campaignId", Role.CAMPAIGN_ID),
+        ("templateId", Role.TEMPLATE_ID),
+        ("city", Role.FIELD),
+    ] == [(c.field, c.role) for c in made.columns]
+    assert {NullPolicy.KEEP} == {c.null for c in made.columns if c.role is not Role.FIELD}
+
+
+def test_columns_of_an_event_are_found_under_the_other_spelling() -> None:
+    made = events("eventName", "loaded", "campaignId", created_at="LOADED")
+
+    assert {
+        "eventName": Role.EVENT_NAME,
+        "loaded": Role.CREATED_AT,
+        "campaignId": Role.CAMPAIGN_ID,
+    } == {c.name: c.role for c in made.columns if c.name not in {"n", "user_id"}}
+
+
+def test_excluded_column_has_no_role() -> None:
+    made = events("created_at", "campaign_id", exclude="campaign_id", event_name="Seen")
+
+    assert ["n", "user_id", "created_at"] == [c.name for c in made.columns]
+
+
+@pytest.mark.parametrize(
+    ("types", "declared"),
+    [
+        ({"campaign_id": "INTEGER"}, {}),
+        ({"campaign_id": "HUGEINT"}, {}),
+        ({"campaign_id": "VARCHAR"}, {"campaign_id": {"type": "long"}}),
+    ],
+    ids=["integer", "wide", "text that is declared"],
+)
+def test_campaign_is_an_integer(types: dict[str, str], declared: dict[str, Any]) -> None:
+    made = events("created_at", "event_name", "campaign_id", types=types, fields=declared)
+
+    assert made.columns[-1].wire is WireType.LONG
+
+
+def test_columns_of_an_event_are_fields_of_a_user() -> None:
+    """The names mean something for events alone."""
+    sql = "SELECT n, user_id, event_name, created_at FROM t"
+    spec = SyncSpec(sync="s", object="users", key="n", sql=sql)
+
+    made = understand(spec, DescribedEvents(), DuckDBDialect())
+
+    assert [Role.FIELD, Role.USER_ID, Role.FIELD, Role.FIELD] == [c.role for c in made.columns]
+
+
+@pytest.mark.parametrize(
+    ("names", "changes", "words"),
+    [
+        pytest.param(
+            ("event_name",), {}, "created_at names columns that the model does not have", id="time"
+        ),
+        pytest.param(
+            ("event_name", "created_at"),
+            {"exclude": "created_at"},
+            "exclude: events need their time",
+            id="time excluded",
+        ),
+        pytest.param(("created_at",), {}, "the events have no name", id="name"),
+        pytest.param(
+            ("created_at", "event_name"),
+            {"exclude": "event_name"},
+            "the events have no name",
+            id="name excluded",
+        ),
+        pytest.param(
+            ("created_at", "event_name"),
+            {"event_name": "Seen"},
+            "'Seen' is given, and the model has a column 'event_name'",
+            id="two names",
+        ),
+        pytest.param(
+            ("created_at", "event_name"),
+            {"types": {"created_at": "DATE"}},
+            "'created_at' is a DATE, and has to be a time",
+            id="day for a time",
+        ),
+        pytest.param(
+            ("created_at", "event_name"),
+            {"types": {"created_at": "BIGINT"}},
+            "'created_at' is a BIGINT, and has to be a time",
+            id="number for a time",
+        ),
+        pytest.param(
+            ("created_at", "event_name"),
+            {"types": {"created_at": "VARCHAR"}, "fields": {"created_at": {"type": "datetime"}}},
+            "'created_at' is a VARCHAR, and has to be a time",
+            id="text for a time",
+        ),
+        pytest.param(
+            ("created_at", "event_name"),
+            {"types": {"created_at": "TIMESTAMP"}},
+            "a time without a zone",
+            id="time without a zone",
+        ),
+        pytest.param(
+            ("created_at", "event_name"),
+            {"types": {"event_name": "DOUBLE"}},
+            "event name column 'event_name' is a DOUBLE",
+            id="number for a name",
+        ),
+        pytest.param(
+            ("created_at", "event_name", "campaign_id"),
+            {"types": {"campaign_id": "VARCHAR"}},
+            "'campaign_id' is a VARCHAR, and Iterable's campaignId is an integer",
+            id="text for a campaign",
+        ),
+    ],
+)
+def test_event_that_lacks_what_it_needs_is_an_error(
+    names: tuple[str, ...], changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises((ConfigError, ModelError), match=words):
+        events(*names, **changes)

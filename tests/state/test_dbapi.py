@@ -309,3 +309,28 @@ def test_any_dialect_can_be_read_and_quotes_as_it_does(dialect: str):
 
     assert 1 == table.num_rows
     assert ("q.`user_id`" if dialect == "bigquery" else 'q."user_id"') in model.duplicates
+
+
+# --- events ---
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([], id="no rows"),
+        pytest.param([("u0", "u0@b.cc", None, None)], id="no values"),
+        pytest.param([("u0", "u0@b.cc", datetime(2024, 1, 1, tzinfo=UTC), 7)], id="values"),
+    ],
+)
+def test_columns_of_an_event_have_their_types_whatever_they_hold(rows: list[Any]) -> None:
+    """A driver tells types by values, and a window without events has none."""
+    driver = Driver((*KEY, "created_at", "campaign_id"), rows)
+    spec = SyncSpec(
+        sync="s", object="events", key="user_id", sql="SELECT * FROM t", event_name="Seen"
+    )
+
+    model = understand(
+        spec, DbApiSource(driver, dialect="snowflake"), DuckDBDialect(), is_append_only=True
+    )
+
+    assert [WireType.DATETIME, WireType.LONG] == [column.wire for column in model.columns[-2:]]

@@ -30,14 +30,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from iterable_sync.addressees import addressees, identifiers
 from iterable_sync.fields import Chunk, DataFields, flags, where
 from iterable_sync.identity import (
     EMAIL_PREFIX,
-    USER_ID_PREFIX,
     IdentityReason,
     are_emails,
     are_user_ids,
-    fold_emails,
     trim_emails,
     usable_user_ids,
 )
@@ -54,7 +53,6 @@ if TYPE_CHECKING:
 
     from iterable_sync.names import Written
     from iterable_sync.payloads import Flags
-    from iterable_sync.rows import Column
     from iterable_sync.sync_object import MapContext
 
 
@@ -72,6 +70,8 @@ class Users:
     # Only the bytes of a request are limited (documented); 1,000 rows is what other clients send.
     max_rows: int = 1_000
     removals: frozenset[str] = frozenset({"ignore", "clear"})
+    is_append_only: bool = False
+    has_listed_fields: bool = True
 
     def payloads(
         self, frame: pd.DataFrame, context: MapContext
@@ -88,8 +88,6 @@ class Users:
 
 OBJECT = Users()
 
-_IDENTIFYING = {ProjectType.EMAIL: Role.EMAIL, ProjectType.USER_ID: Role.USER_ID}
-
 
 def _map(chunk: Chunk, context: MapContext) -> tuple[PayloadBlock, list[Rejection]]:
     import numpy as np
@@ -97,7 +95,7 @@ def _map(chunk: Chunk, context: MapContext) -> tuple[PayloadBlock, list[Rejectio
 
     columns = {column.role: column for column in context.columns}
     by_email = flags(pc.starts_with(chunk.identity, EMAIL_PREFIX))
-    who, refused = _identities(chunk, by_email, context.project_type)
+    who, refused = addressees(chunk, by_email, context.project_type)
     fields = DataFields(chunk, context.known_types)
     for column in context.columns:
         if column.role is Role.FIELD:
@@ -136,54 +134,11 @@ def _map(chunk: Chunk, context: MapContext) -> tuple[PayloadBlock, list[Rejectio
     block = PayloadBlock(
         chunk.seqs,
         chunk.identity,
-        _identifiers(chunk, who, columns, context.project_type),
+        identifiers(chunk, who, context.columns, context.project_type),
         _texts(who, by_email, user_ids, objects, is_merged=context.merge_nested_objects),
         fields.names(),
     )
     return block.keep(~is_silent), rejections
-
-
-def _identities(
-    chunk: Chunk, by_email: Flags, project_type: ProjectType
-) -> tuple[pa.Array, dict[int, str]]:
-    """Give the e-mail or userId that identifies each row, and why some have none."""
-    import numpy as np
-    import pyarrow.compute as pc
-
-    by_user_id = flags(pc.starts_with(chunk.identity, USER_ID_PREFIX))
-    usable = {
-        ProjectType.EMAIL: by_email,
-        ProjectType.USER_ID: by_user_id,
-        ProjectType.HYBRID: by_email | by_user_id,
-    }[project_type]
-    emails = pc.utf8_slice_codeunits(where(by_email, chunk.identity), len(EMAIL_PREFIX))
-    user_ids = pc.utf8_slice_codeunits(where(by_user_id, chunk.identity), len(USER_ID_PREFIX))
-    refused: dict[int, str] = {}
-    for wrong, reason in (
-        (~usable, IdentityReason.MISSING),
-        (by_email & ~flags(are_emails(emails)), IdentityReason.EMAIL),
-        (by_user_id & ~flags(are_user_ids(user_ids)), IdentityReason.USER_ID),
-    ):
-        for row in np.flatnonzero(wrong).tolist():
-            refused.setdefault(row, reason)
-    return pc.coalesce(emails, user_ids), refused
-
-
-def _identifiers(
-    chunk: Chunk, who: pa.Array, columns: dict[Role, Column], project_type: ProjectType
-) -> list[pa.Array]:
-    """Collect the names by which an answer may mean a row, whether they are sent or not."""
-    # What identifies every row of a project is in `who` already.
-    others = {Role.EMAIL: fold_emails, Role.USER_ID: usable_user_ids}
-    others.pop(_IDENTIFYING.get(project_type, Role.FIELD), None)
-    return [
-        who,
-        *(
-            texts(chunk.text(column.name))
-            for role, texts in others.items()
-            if (column := columns.get(role)) is not None
-        ),
-    ]
 
 
 def _texts(

@@ -41,7 +41,7 @@ def build_spec(arguments: Mapping[str, Any], options: Mapping[str, Any], where: 
         return SyncSpec.model_validate(given)
     except ValidationError as error:
         wrong = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            ": ".join(filter(None, (".".join(map(str, problem["loc"])), problem["msg"])))
             for problem in error.errors(include_url=False, include_input=False)
         )
     raise ConfigError(f"{where}: {wrong}")

@@ -190,16 +190,19 @@ class IterableSyncOperator(BaseOperator):
 
     def _run(self, spec: SyncSpec) -> RunReport:
         from iterable_sync.hooks.iterable import IterableHook
-        from iterable_sync.hooks.warehouse import open_source, open_state, state_conn_id
+        from iterable_sync.hooks.warehouse import open_rate, open_source, open_state, state_conn_id
         from iterable_sync.run import run_sync
 
-        return run_sync(
-            spec,
-            source=open_source(self.warehouse_conn_id),
-            state=open_state(state_conn_id(self.warehouse_conn_id, self.state_conn_id)),
-            client=IterableHook(self.iterable_conn_id).get_conn(),
-            should_stop=lambda: self._told_to_stop,
-        )
+        hook = IterableHook(self.iterable_conn_id)
+        with open_rate(hook.rate_conn_id()) as shared_rate:
+            return run_sync(
+                spec,
+                source=open_source(self.warehouse_conn_id),
+                state=open_state(state_conn_id(self.warehouse_conn_id, self.state_conn_id)),
+                client=hook.get_conn(),
+                should_stop=lambda: self._told_to_stop,
+                shared_rate=shared_rate,
+            )
 
     def _spec(self, context: Context) -> SyncSpec:
         arguments = self._arguments()

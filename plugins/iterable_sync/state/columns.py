@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,25 @@ if TYPE_CHECKING:
     from iterable_sync.spec import FieldSpec, SyncSpec
     from iterable_sync.state.dialects.base import Cast, Dialect, Source
 
-_IDENTITY_FIELDS = {Role.EMAIL: "email", Role.USER_ID: "userId"}
+_FIELD_OF_ROLE = {
+    Role.EMAIL: "email",
+    Role.USER_ID: "userId",
+    Role.CREATED_AT: "createdAt",
+    Role.EVENT_NAME: "eventName",
+    Role.CAMPAIGN_ID: "campaignId",
+    Role.TEMPLATE_ID: "templateId",
+}
+# The first that the model has.
+_EVENT_COLUMNS = {
+    Role.EVENT_NAME: ("event_name", "eventName"),
+    Role.CAMPAIGN_ID: ("campaign_id", "campaignId"),
+    Role.TEMPLATE_ID: ("template_id", "templateId"),
+}
+_WIRE_OF_ROLE = {
+    Role.CREATED_AT: WireType.DATETIME,
+    Role.CAMPAIGN_ID: WireType.LONG,
+    Role.TEMPLATE_ID: WireType.LONG,
+}
 # Columns of the stage and of the tables that the diff makes; those that stay, model.py refuses.
 _OWN_COLUMNS = frozenset(
     {
@@ -32,7 +50,7 @@ _OWN_COLUMNS = frozenset(
         "_suspect",
     }
 )
-_NO_IDENTITY = (WireType.DOUBLE, WireType.BOOLEAN, WireType.JSON, WireType.DATE, WireType.DATETIME)
+_NO_NAME = (WireType.DOUBLE, WireType.BOOLEAN, WireType.JSON, WireType.DATE, WireType.DATETIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +80,14 @@ class Model:
     newest_state: StateType = StateType.TEXT
 
 
-def understand(spec: SyncSpec, source: Source, dialect: Dialect) -> Model:
+def understand(
+    spec: SyncSpec, source: Source, dialect: Dialect, *, is_append_only: bool = False
+) -> Model:
     """
     Check the model's SQL and give its columns their names, roles and types.
+
+    Args:
+        is_append_only: the rows are events, whose time and name have columns of their own.
 
     Raises:
         ModelError: it is not one SELECT, or a column cannot be synced.
@@ -89,6 +112,7 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect) -> Model:
         "exclude": spec.exclude,
         "fields": tuple(spec.fields),
         "newest_by": (spec.newest_by,) if spec.newest_by else (),
+        "created_at": (spec.created_at,) if is_append_only else (),
     }
     for argument, asked in wanted.items():
         if missing := [name for name in asked if name.lower() not in by_lower]:
@@ -101,6 +125,8 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect) -> Model:
     excluded = {name.lower() for name in spec.exclude} - keys
     declared = {name.lower(): of for name, of in spec.fields.items()}
     roles = _roles(spec, by_lower)
+    if is_append_only:
+        roles |= _event_roles(spec, by_lower, excluded)
     columns: list[Column] = []
     select: list[str] = []
     newest_by, newest_state = None, StateType.TEXT
@@ -109,10 +135,12 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect) -> Model:
         is_newest = spec.newest_by is not None and lower == spec.newest_by.lower()
         if lower in excluded and not is_newest:
             continue
+        role = roles.get(lower, Role.FIELD)
         cast = source.cast(column.type)
         wire = declared[lower].type if lower in declared else None
-        if wire is not None:
+        if wire is not None and role is not Role.CREATED_AT:
             cast = source.declared(cast, wire)
+        cast = _typed(source, cast, role)
         _check_zone(cast, name, column.type, zone)
         # The engine's own spelling addresses the column; the author's names the field.
         expression = source.expression(cast, column.name, zone)
@@ -120,7 +148,6 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect) -> Model:
             newest_by, newest_state = _orderable(source, cast, expression, name)
         if lower in excluded:
             continue
-        role = roles.get(lower, Role.FIELD)
         columns.append(
             _column(spec, name, column.type, cast, role, declared.get(lower), is_key=lower in keys)
         )
@@ -175,6 +202,38 @@ def _roles(spec: SyncSpec, by_lower: dict[str, str]) -> dict[str, Role]:
     return roles
 
 
+def _event_roles(spec: SyncSpec, by_lower: dict[str, str], excluded: set[str]) -> dict[str, Role]:
+    if spec.created_at.lower() in excluded:
+        raise ConfigError(f"exclude: events need their time, the column {spec.created_at!r}")
+    roles = {spec.created_at.lower(): Role.CREATED_AT}
+    for role, candidates in _EVENT_COLUMNS.items():
+        for name in candidates:
+            if name.lower() in by_lower and name.lower() not in excluded:
+                roles[name.lower()] = role
+                break
+    named = [by_lower[name] for name, role in roles.items() if role is Role.EVENT_NAME]
+    if named and spec.event_name is not None:
+        raise ConfigError(
+            f"event_name={spec.event_name!r} is given, and the model has a column {named[0]!r}; "
+            "leave one of them out"
+        )
+    if not named and spec.event_name is None:
+        raise ModelError(
+            "the events have no name: the model has no column 'event_name' or 'eventName'; give it "
+            "one, or a name for all rows with event_name="
+        )
+    return roles
+
+
+def _typed(source: Source, cast: Cast, role: Role) -> Cast:
+    """Say what a column of a role holds where the source has no types, and no values to tell."""
+    wire = _WIRE_OF_ROLE.get(role)
+    if wire is None or cast.wire is not WireType.STRING:
+        return cast
+    declared = source.declared(cast, wire)
+    return cast if declared == cast else replace(declared, wire=wire)
+
+
 def _zone(name: str | None) -> str | None:
     if name is not None:
         try:
@@ -221,12 +280,26 @@ def _column(
             f"key column {name!r} is a {type_name}, which is not compared exactly; "
             "cast it to text or an integer in the SQL"
         )
-    if role is not Role.FIELD:
-        if wire in _NO_IDENTITY:
-            raise ModelError(
-                f"identity column {name!r} is a {type_name}; cast it to text in the SQL"
-            )
+    if declared and declared.type and role in (Role.CAMPAIGN_ID, Role.TEMPLATE_ID):
+        wire = declared.type
+    if role in (Role.EMAIL, Role.USER_ID, Role.EVENT_NAME):
+        if wire in _NO_NAME:
+            kind = "event name" if role is Role.EVENT_NAME else "identity"
+            raise ModelError(f"{kind} column {name!r} is a {type_name}; cast it to text in the SQL")
         state, wire = StateType.TEXT, WireType.STRING
+    elif role is Role.CREATED_AT:
+        # The warehouse is asked for what is newer than a time: a text is not in its order.
+        if wire is not WireType.DATETIME:
+            raise ModelError(
+                f"created_at column {name!r} is a {type_name}, and has to be a time; cast it to a "
+                "timestamp in the SQL"
+            )
+    elif role in (Role.CAMPAIGN_ID, Role.TEMPLATE_ID):
+        if wire is not WireType.LONG or not can_become(state, wire):
+            raise ModelError(
+                f"column {name!r} is a {type_name}, and Iterable's {_FIELD_OF_ROLE[role]} is an "
+                "integer; cast it to bigint in the SQL, or give the column another name"
+            )
     elif declared and declared.type:
         wire = declared.type
         if not can_become(state, wire):
@@ -237,7 +310,7 @@ def _column(
     null = (declared.null if declared else None) or spec.null
     return Column(
         name=name,
-        field=_IDENTITY_FIELDS.get(role) or (declared.name if declared else None) or name,
+        field=_FIELD_OF_ROLE.get(role) or (declared.name if declared else None) or name,
         state=state,
         wire=wire,
         position=-1,

@@ -1,0 +1,196 @@
+"""
+Custom events: ``POST /api/events/trackBulk``.
+
+A row of the model is an event. It is sent whole and once; sent again it has the same ``id``, and
+Iterable updates the event that it has.
+
+===============  ==============================================================================
+in the event     from
+===============  ==============================================================================
+``email`` or     the row's identity, by the same rule as for users: e-mail in email-based
+``userId``       projects, userId in userId-based ones, userId or else e-mail in hybrid ones;
+                 never both
+``eventName``    ``SyncSpec.event_name``, or the column ``event_name``
+``id``           UUIDv5 of project, sync and key, see :mod:`iterable_sync.row_ids`
+``createdAt``    the column of ``SyncSpec.created_at``, in seconds; a fraction is cut off towards
+                 the past
+``campaignId``,  the columns ``campaign_id`` and ``template_id``
+``templateId``
+``dataFields``   all other columns; a NULL is left out
+===============  ==============================================================================
+
+A row without identity, name or time is rejected: one ``eventName`` of null refuses the request of
+all of them, and without ``createdAt`` Iterable would take the time at which it got the event. A
+bad value costs its field.
+
+Source: Swagger ``TrackRequest``, documented; the null name is recorded (2022). That ``createdAt``
+is in seconds is what Segment's and mParticle's connectors send; Swagger says "unix timestamp".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from iterable_sync.addressees import addressees, identifiers
+from iterable_sync.fields import Chunk, DataFields, flags, where
+from iterable_sync.identity import EMAIL_PREFIX
+from iterable_sync.names import join
+from iterable_sync.payloads import PayloadBlock
+from iterable_sync.row_ids import key_text, row_ids
+from iterable_sync.rows import Rejection, Role
+from iterable_sync.values import Reason, escape, render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from iterable_sync.rows import Column
+    from iterable_sync.sync_object import MapContext
+
+_BLANKS = " \t\r\n"
+# How the state keeps a time.
+_TIME = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?\+00:00\z"
+_SECONDS = len("2024-11-25 13:37:19")
+
+
+@dataclass(frozen=True)
+class Events:
+    """Custom events of people."""
+
+    name: str = "events"
+    lane: str = "events"
+    path: str = "/api/events/trackBulk"
+    array: str = "events"
+    sends: Literal["changed_fields", "whole"] = "whole"
+    # Source: Swagger, 10 requests a second per project, documented; 80 % of that.
+    requests_per_s: float = 8.0
+    # No limit is published; 1,000 rows and 4 MB is what other clients send.
+    max_rows: int = 1_000
+    removals: frozenset[str] = frozenset({"ignore"})
+    is_append_only: bool = True
+    has_listed_fields: bool = False
+
+    def payloads(
+        self, frame: pd.DataFrame, context: MapContext
+    ) -> tuple[PayloadBlock, list[Rejection]]:
+        """Map a chunk; see :class:`iterable_sync.sync_object.SyncObject`."""
+        return _map(Chunk(frame, is_whole=True), context)
+
+    def body(self, rows: Sequence[bytes], *, create_new_fields: bool) -> bytes:
+        """Wrap rows into a request body; what is said of new fields is in each row already."""
+        return b"".join((b'{"events":[', b",".join(rows), b"]}"))
+
+
+OBJECT = Events()
+
+
+def _map(chunk: Chunk, context: MapContext) -> tuple[PayloadBlock, list[Rejection]]:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns = {column.role: column for column in context.columns}
+    by_email = flags(pc.starts_with(chunk.identity, EMAIL_PREFIX))
+    who, refused = addressees(chunk, by_email, context.project_type)
+    if context.event_name is None:
+        names = _names(chunk, columns[Role.EVENT_NAME], refused)
+    else:
+        names = escape(pa.array([context.event_name], pa.large_string()), {})[0].as_py()
+    seconds = _seconds(chunk, columns[Role.CREATED_AT], refused)
+    fields = DataFields(chunk, {})
+    for column in context.columns:
+        if column.role is Role.FIELD:
+            fields.add(column)
+    numbers = [
+        join(f',"{beside.field}":', fields.top_level(beside))
+        for role in (Role.CAMPAIGN_ID, Role.TEMPLATE_ID)
+        if (beside := columns.get(role)) is not None
+    ]
+    # Plain text: drivers have their own ideas of an Enum.
+    rejections = [
+        Rejection(int(chunk.seqs[row]), str(reason), field)
+        for row, field, reason in fields.refused
+        if row not in refused
+    ]
+    rejections += [Rejection(int(chunk.seqs[row]), str(reason)) for row, reason in refused.items()]
+    rejections.sort(key=lambda rejection: rejection.seq)
+    is_sent = np.ones(chunk.rows, dtype=bool)
+    is_sent[list(refused)] = False
+
+    large = pa.large_string()
+    texts = join(
+        pc.if_else(
+            pa.array(by_email), pa.scalar('{"email":"', large), pa.scalar('{"userId":"', large)
+        ),
+        escape(who, {}),
+        '","eventName":"',
+        names,
+        '","id":"',
+        _ids(chunk, context),
+        '","createdAt":',
+        seconds,
+        *numbers,
+        ',"dataFields":',
+        *fields.objects().pieces,
+        f',"createNewFields":{"true" if context.create_new_fields else "false"}}},',
+        null="",
+    )
+    block = PayloadBlock(
+        chunk.seqs,
+        chunk.identity,
+        identifiers(chunk, who, context.columns, context.project_type),
+        texts,
+        fields.names(),
+    )
+    return block.keep(is_sent), rejections
+
+
+def _ids(chunk: Chunk, context: MapContext) -> pa.Array:
+    # Not in the order in which the key is declared, which may change and means nothing.
+    keys = sorted((c for c in context.columns if c.is_key), key=lambda c: c.name.lower())
+    texts = [key_text(chunk.array(key.name), key.state) for key in keys]
+    return row_ids(context.project, context.sync, texts)
+
+
+def _names(chunk: Chunk, column: Column, refused: dict[int, str]) -> pa.Array:
+    """Give the insides of JSON strings; a row whose name is missing or bad is refused."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    rendered = render(chunk.array(column.name), column.state, column.wire, column.field, {})
+    for row, reason in rendered.bad.items():
+        refused.setdefault(row, reason)
+    is_named = flags(pc.not_equal(pc.ascii_trim(chunk.text(column.name), characters=_BLANKS), ""))
+    for row in np.flatnonzero(~is_named).tolist():
+        refused.setdefault(row, "missing_event_name")
+    return rendered.written
+
+
+def _seconds(chunk: Chunk, column: Column, refused: dict[int, str]) -> pa.Array:
+    """
+    Give the seconds since 1970 as texts; a row whose time is missing or bad is refused.
+
+    They are read from the state's form of a time, which is in UTC: neither a zone nor the worker's
+    clock has a part in it.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    text = chunk.text(column.name)
+    is_given = flags(text.is_valid())
+    has_form = flags(pc.match_substring_regex(text, _TIME))
+    cut = pc.utf8_slice_codeunits(where(has_form, text), 0, _SECONDS)
+    times = pc.strptime(cut, format="%Y-%m-%d %H:%M:%S", unit="s", error_is_null=True)
+    # It takes 30 February for 1 March.
+    is_real = flags(pc.equal(times.cast(pa.large_string()), cut))
+    for wrong, reason in (
+        (~is_given, "missing_created_at"),
+        (is_given & ~is_real, Reason.INVALID_DATETIME),
+    ):
+        for row in np.flatnonzero(wrong).tolist():
+            refused.setdefault(row, reason)
+    return times.cast(pa.int64()).cast(pa.large_string())

@@ -1,0 +1,24 @@
+-- Page views, as Iterable shall know them.
+--
+-- Grain:     one view of one page by one person
+-- Key:       view_id
+-- Owner:     web
+-- Freshness: a view is in the table page_views some minutes after it happened, and never changes
+--
+-- What happened, when and to whom stand at the top of an event; all other columns become its data
+-- fields, under the names that they have here. The table may reach back as far as it likes: only
+-- what is new is asked for, by the column created_at.
+SELECT
+    view_id,
+    user_id,
+    email,
+    'Page Viewed' AS event_name,
+    viewed_at AS created_at,
+    campaign_id,
+    url,
+    title,
+    referrer,
+    seconds_on_page AS "secondsOnPage",
+    utm ->> 'source' AS "utm.source",
+    utm ->> 'medium' AS "utm.medium"
+FROM page_views
