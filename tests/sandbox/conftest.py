@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+from iterable_facts import HERE, swagger
+from iterable_swagger import Swagger
+from iterable_sync.sandbox.endpoints import Table
+from iterable_sync.sandbox.routes import ENDPOINTS
 from iterable_sync.sandbox.server import SandboxServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BULK = "/api/users/bulkUpdate"
+DOCUMENT = Swagger(swagger())
+TABLE = Table(ENDPOINTS)
 
 
 class Client:
-    """A client with the sandbox's key, and shortcuts for what the tests do most."""
+    """
+    A client with the sandbox's key, and shortcuts for what the tests do most.
+
+    It holds every answer that no fault changed against Iterable's Swagger document, where that
+    is at hand.
+    """
 
     def __init__(self, server: SandboxServer) -> None:
         self.server = server
         self.http = requests.Session()
         self.headers = {"Api-Key": server.api_key}
+        if HERE:
+            self.http.hooks["response"].append(self._check)
+
+    def _check(self, answer: requests.Response, **_: Any) -> None:
+        method, path = answer.request.method, urlsplit(answer.url).path
+        is_offered = path.startswith("/api/") and TABLE.find(method, path) is not None
+        if is_offered and not self.server.app_state.faults.rules:
+            media_type = answer.headers.get("Content-Type", "")
+            assert not DOCUMENT.problems(
+                method, path, answer.status_code, media_type, answer.content
+            )
 
     def get(self, path: str, **options: Any) -> requests.Response:
         options.setdefault("headers", self.headers)

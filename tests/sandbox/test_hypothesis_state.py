@@ -50,6 +50,18 @@ class Project(RuleBasedStateMachine):
         self.sandbox = InProcess(project_type=self.kind)
         self.model = Model(self.kind)
         self.seen: dict[str, str] = {}
+        # Somebody to begin with, or most requests would meet nobody.
+        people = [{"email": EMAILS[n], "userId": USER_IDS[n]} for n in range(3)]
+        self.create_list()
+        (number,) = self.model.lists
+        self.sandbox.accepted(
+            "POST", "/api/lists/subscribe", {"listId": number, "subscribers": people}
+        )
+        for person in people:
+            self.model.subscribe(number, person)
+            event = {**person, "eventName": "x"}
+            self.sandbox.accepted("POST", "/api/events/track", event)
+            self.model.track(person)
 
     # What people send
 
@@ -342,7 +354,7 @@ class UserIdBased(Project):
 QUICK = settings(
     deadline=None,
     database=None,
-    max_examples=25,
+    max_examples=40,
     stateful_step_count=20,
     # Not `explain`, which runs a failing history many times more.
     phases=(Phase.generate, Phase.shrink),

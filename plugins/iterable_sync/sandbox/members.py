@@ -44,14 +44,9 @@ def member_of(state: State, key: str) -> Member:
     """Return the person whose profile an update has just reported by this *key*."""
     if state.settings.discard:
         return Member(key, digest(key), None)
-    people, project_type = state.people, state.settings.project_type
-    person = None
-    if project_type is not ProjectType.EMAIL:
-        person = people.by_user_id(key)
-    if project_type is not ProjectType.USER_ID:
-        person = person or people.by_email(key)
-    if person is None:
-        raise LookupError("an update reported a key that no profile has")
+    person = state.people.latest
+    if person is None or state.people.key_of(person) != key:
+        raise LookupError("not the key of the profile that was written last")
     return Member(key, person.number, person)
 
 

@@ -27,6 +27,9 @@ class People(ABC):
         self.settings = settings
         # Who was written (true) or deleted (false), for reads that lag behind; else nothing.
         self.changed: list[tuple[Profile, bool]] | None = None
+        # Whom `write` wrote to last. A key may not tell: one person's userId may be another's
+        # e-mail address.
+        self.latest: Profile | None = None
         self._made = 0
 
     @abstractmethod
@@ -73,6 +76,7 @@ class People(ABC):
 
     def touch(self, person: Profile) -> None:
         """Note that *person* was written to."""
+        self.latest = person
         if self.changed is not None:
             self.changed.append((person, True))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from math import inf
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 API_KEY = "sandbox-key-00000000000000000000"
 READ_ONLY_KEY = "sandbox-read-only-key-0000000000"
 DISABLED_KEY = "sandbox-disabled-key-00000000000"
+
+# Keys of Iterable are 32 hexadecimal digits; assumed, from published examples.
+_REAL_KEY = re.compile(r"[0-9a-f]{32}")
 
 # Documented as "4MB"; read as decimal megabytes, the stricter reading and the one that other
 # senders keep to. What the real API answers above it is assumed: see `Settings.too_large_status`.
@@ -176,6 +180,9 @@ class Settings:
         # Documented: the European data centre has hybrid and userID-based projects only.
         if self.region is Region.EU and self.project_type is ProjectType.EMAIL:
             raise ValueError("region eu has no email-based projects; use userId or hybrid")
+        # The page and the settings show the keys to whoever asks.
+        if any(map(_REAL_KEY.fullmatch, (self.api_key, self.read_only_key, self.disabled_key))):
+            raise ValueError("a key looks like one of Iterable; the sandbox shows its keys to all")
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
         """

@@ -24,7 +24,9 @@ def test_message_types_have_the_documented_members_and_a_channel(sandbox):
 
 def test_project_can_have_other_channels_and_message_types(sandbox):
     messaging = sandbox.server.app_state.messaging
-    messaging.channels = [{"id": 9, "name": "Push", "channelType": "Marketing"}]
+    messaging.channels = [
+        {"id": 9, "name": "Push", "channelType": "Marketing", "messageMedium": "Push"}
+    ]
     messaging.message_types = []
 
     assert sandbox.get("/api/channels").json() == {"channels": messaging.channels}

@@ -146,6 +146,15 @@ def test_subscriber_who_is_renamed_by_a_later_row_is_one_member(sandbox, number,
     assert sandbox.get(f"/api/lists/{number}/size").text == "1"
 
 
+def test_subscriber_is_not_taken_for_whose_user_id_is_the_same_text(sandbox, number):
+    sandbox.bulk({"userId": "a@example.com"}, {"email": "a@example.com"})
+
+    subscribe(sandbox, number, {"email": "a@example.com"})
+
+    user = sandbox.get("/api/users/a@example.com").json()["user"]
+    assert user["dataFields"]["userListIds"] == [number]
+
+
 def test_value_of_another_type_refuses_the_whole_request_and_nobody_joins(sandbox, number):
     sandbox.bulk({"userId": "U1", "dataFields": {"age": 1}})
     body = {
