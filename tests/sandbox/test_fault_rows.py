@@ -118,6 +118,19 @@ def test_marked_rows_are_reported_and_the_others_applied(sandbox, mark, array):
     )
 
 
+def test_a_request_of_marked_rows_alone_is_reported_too(sandbox):
+    sandbox.server.fail({"kind": "refuse_rows", "field": "dataFields.poison"})
+
+    answer = sandbox.bulk({"userId": "1", "dataFields": {"poison": 0}})
+
+    assert (answer["successCount"], answer["failCount"]) == (0, 1)
+    assert answer["failedUpdates"]["invalidDataUserIds"] == ["1"]
+    assert answer["createdFields"] == []
+    assert sandbox.people() == {}
+    (entry,) = sandbox.history()
+    assert (entry["rows"], entry["counts"]) == (1, {"success": 0, "fail": 1})
+
+
 @pytest.mark.parametrize(
     ("mark", "refused"),
     [

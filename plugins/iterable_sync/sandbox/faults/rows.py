@@ -90,7 +90,7 @@ def drop(
 
 
 def refuse_rows(
-    _state: State,
+    state: State,
     handle: Handler,
     arguments: Mapping[str, Any],
     _random: Random,
@@ -112,7 +112,12 @@ def refuse_rows(
         withheld.kinds.append("refuse_rows")
         if not body.is_reported:
             raise Refused(_single_refusal(marked[0], arguments["reason"]))
-        return _reported(handle(replace(call, body=body.without(marked))), marked, arguments)
+        if len(marked) == len(body.rows()):
+            # Without rows the request would be another one: some endpoints refuse an empty array.
+            answer = _nothing_done(_without_effect(state, handle, call))
+        else:
+            answer = handle(replace(call, body=body.without(marked)))
+        return _reported(answer, marked, arguments)
 
     return handle_others
 
@@ -233,6 +238,19 @@ def _without_effect(state: State, handle: Handler, call: Call) -> Answer:
         return handle(call)
     finally:
         state.restore(saved)
+
+
+def _nothing_done(answer: Answer) -> Answer:
+    """Return the report of a bulk request as it is when no row of it came through."""
+    parsed = {
+        name: [] if isinstance(value, list) else value
+        for name, value in orjson.loads(answer.body).items()
+    }
+    parsed |= {"successCount": 0, "failCount": 0}
+    if isinstance(failed := parsed.get("failedUpdates"), dict):
+        parsed["failedUpdates"] = {array: [] for array in failed}
+    counts = {"success": 0, "fail": 0}
+    return replace(answer, body=orjson.dumps(parsed), rows=0, keys=(), counts=counts)
 
 
 def _is_marked(value: Any, name: str, arguments: Mapping[str, Any]) -> bool:
