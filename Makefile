@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-ui test test-all format lint types layers bench constraints clean
+.PHONY: help install demo demo-ui test test-all torture planted format lint types layers bench constraints clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,15 @@ test: $(STAMP) ## Run the tests (DuckDB, PostgreSQL, dag.test())
 test-all: $(STAMP) ## Also install modes, other versions, a standalone Airflow; a skip is a failure
 	PYTHONPATH=tests $(PYTEST) -p no_skips
 
+SEED ?= 0
+ROUNDS ?= 10000
+
+torture: $(STAMP) ## Simulate ROUNDS worlds from SEED on, a JSON line each that ends wrong
+	@PYTHONPATH=tests $(BIN)/python -m torture.command --seed $(SEED) --rounds $(ROUNDS)
+
+planted: $(STAMP) ## Plant known bugs into the product; each has to be caught
+	@PYTHONPATH=tests $(BIN)/python -m torture.planted $(SEED)
+
 format: $(STAMP) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
@@ -42,9 +51,11 @@ layers: $(STAMP) ## Check that a file imports only from lower layers
 	$(BIN)/lint-imports
 
 bench: $(STAMP) ## Run the benchmarks, a JSON line each
-	@for name in transform deliver first_sync second_sync diff; do \
+	@for name in transform deliver first_sync second_sync diff sandbox; do \
 		$(BIN)/python bench/$$name.py || exit 1; done
 	@$(BIN)/python bench/diff.py --engine postgres
+	@for engine in duckdb postgres; do $(BIN)/python bench/recording.py --engine $$engine || exit 1; done
+	@$(BIN)/python bench/pacing.py --seconds 30
 
 constraints: $(STAMP) ## Resolve constraints.txt anew, for every Python from 3.11 on
 	@$(BIN)/python -m uv pip compile setup.cfg constraints.in --extra dev --upgrade --quiet \

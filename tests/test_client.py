@@ -221,6 +221,7 @@ def test_known_fields_of_the_wrong_shape_are_not_taken_for_none(body: bytes) -> 
         pytest.param("401 x", b"null", "does not know this key.*US data centre", id="wrong key"),
         pytest.param("401 x", b'{"apiKeyType":"ServerSide"}', "not read-only", id="no right"),
         pytest.param("403 x", b"null", "may not do this", id="forbidden"),
+        pytest.param("403 x", b'{"apiKeyType":"Web"}', "type Web.*may not", id="of another type"),
     ],
 )
 def test_check_says_what_is_missing(status: str, params: bytes, expected: str) -> None:

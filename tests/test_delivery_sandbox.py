@@ -116,13 +116,13 @@ def test_a_wrong_key_is_told_from_one_without_the_right(sandbox: SandboxServer) 
 
 
 def test_threads_within_the_limit_of_the_sandbox_see_no_429(sandbox: SandboxServer) -> None:
-    """O8: paced below the limit, evenly, no request is refused."""
-    sandbox.reset(rate_limits=True, limits={"users/bulkUpdate": 50})
-    sender = Deliverer(client_of(sandbox), UsersObject(), Pacer(40))
+    """O8: paced below the limit, evenly, no request is refused and no second is too full."""
+    sandbox.reset(rate_limits=True, limits={"users/bulkUpdate": 20})
+    sender = Deliverer(client_of(sandbox), UsersObject(), Pacer(16))
     results: list[BatchResult] = []
     threads = [
         threading.Thread(
-            target=lambda: results.extend(sender.deliver(batch(rows(1))) for _ in range(8))
+            target=lambda: results.extend(sender.deliver(batch(rows(1))) for _ in range(12))
         )
         for _ in range(4)
     ]
@@ -131,7 +131,10 @@ def test_threads_within_the_limit_of_the_sandbox_see_no_429(sandbox: SandboxServ
     for thread in threads:
         thread.join()
 
-    assert {1} == {result.attempts for result in results}
+    times = [entry["time"] for entry in sandbox.requests(path=UsersObject.path)]
+    assert [1] * 48 == [result.attempts for result in results]
+    assert 48 == len(times)
+    assert all(sum(start <= t < start + 1 for t in times) <= 20 for start in times)
 
 
 # -- over the wire -------------------------------------------------------------------------------

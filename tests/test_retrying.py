@@ -188,6 +188,25 @@ def test_a_read_gives_up_after_four_attempts() -> None:
     assert (4, [0.5, 1.0, 2.0]) == (len(calls), clock.slept)
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [(None, 300.0), (2.0, 300.0), (86_400.0, 86_400.0)],
+    ids=["nothing asked", "a short wait, tried", "a long wait"],
+)
+def test_the_run_after_a_read_that_gave_up_comes_no_sooner_than_makes_sense(
+    asked: float | None, expected: float
+) -> None:
+    """H4: an outage is met by every run with four reads; the runs have to be far apart."""
+
+    def read() -> None:
+        raise AttemptFailed("x", asked)
+
+    with pytest.raises(RetryLater) as caught:
+        read_patiently(read, rng=Always(1.0), sleep=lambda _: None)
+
+    assert expected == caught.value.delay_s
+
+
 def test_a_read_does_not_wait_longer_than_a_minute() -> None:
     clock = Clock()
 

@@ -86,7 +86,20 @@ def test_no_connection_is_certainly_not_applied(url: str) -> None:
         client.post(PATH, BODY)
 
 
+def test_a_kept_connection_that_ends_once_bytes_are_out_is_an_unknown_outcome() -> None:
+    """H17: it looked alive; whether the server had read the request is not known."""
+    with WireServer(GOOD, cut(b""), GOOD) as server:
+        client = client_of(server)
+        client.post(PATH, BODY)
+        with pytest.raises(OutcomeUnknown):
+            client.post(PATH, BODY)
+        after = client.post(PATH, BODY)
+
+    assert (200, 3, 2) == (after.status, len(server.requests), server.connections)
+
+
 def test_a_connection_closed_while_idle_is_replaced() -> None:
+    """H17: seen before a byte was sent, so the request goes out once, on a new one."""
     with WireServer(cut(GOOD), GOOD) as server:
         client = client_of(server)
         client.post(PATH, BODY)
@@ -156,6 +169,23 @@ def test_a_gzip_bomb_costs_no_memory() -> None:
         tracemalloc.stop()
 
     assert peak < 10_000_000
+
+
+@pytest.mark.parametrize("part", [b"[],", b"{},", b'{"a":1},', b"1.5,"])
+def test_json_that_unfolds_in_memory_is_not_parsed(part: bytes) -> None:
+    """H9: 9 MB, within the cap, would take up to 300 MB."""
+    body = b"[" + part * (9_000_000 // len(part)) + b"0]"
+    with WireServer(http(body=body)) as server:
+        client = client_of(server)
+        tracemalloc.start()
+        try:
+            answer = client.post(PATH, BODY)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert (200, None) == (answer.status, answer.json)
+    assert peak < 50_000_000
 
 
 def test_a_compressed_answer_is_read_all_the_same() -> None:

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 from iterable_sync.errors import RetryLater
 from iterable_sync.pacing import rest
+from iterable_sync.retrying import NEXT_RUN_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PROBE_EVERY_S = 30.0
-# After an open circuit the next run waits this long: an outage of 10 minutes then costs two runs.
-NEXT_RUN_S = 300.0
 _FAILURES_TO_OPEN = 5
 _PATIENCE_S = 120.0
 

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from iterable_sync.answers import Refusal
-from iterable_sync.circuit import NEXT_RUN_S, CircuitBreaker, RetryBudget
+from iterable_sync.circuit import CircuitBreaker, RetryBudget
 from iterable_sync.errors import ConfigError, IterableSyncError, RetryLater
 from iterable_sync.isolation import Isolation, LearnedSize, Verdict
 from iterable_sync.outcomes import Attribution, Reading, attribute, known_among
@@ -22,6 +22,7 @@ from iterable_sync.pacing import rest
 from iterable_sync.retrying import (
     LONGEST_WAIT_S,
     MAX_ATTEMPTS,
+    NEXT_RUN_S,
     Action,
     AttemptFailed,
     action_for,
@@ -185,7 +186,10 @@ class Deliverer:
             self._breaker.succeeded()
         if answer.status == 429:
             # A wait beyond the cap ends the run; the pace of what is in flight is no matter then.
-            self._pacer.on_429(answer.retry_after_s)
+            try:
+                self._pacer.on_429(answer.retry_after_s)
+            except IterableSyncError as error:
+                raise self._halt(error) from None
         if answer.status >= 400:
             log.info("%s: HTTP %d %s", self._object.path, answer.status, answer.code or "")
         return answer

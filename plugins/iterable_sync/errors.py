@@ -9,6 +9,7 @@ The exceptions, grouped by what the caller can do.
     |   +-- PermissionRefused  401 or 403: the key or its rights
     |-- RetryLater             nothing lost: the same run later, after ``delay_s``
     |   |-- StateBusy          another process holds the state database
+    |   |-- StateLost          the connection to the state database was lost, or it has no room
     |   +-- LaneBusy           another sync of the project holds the lane
     |-- SyncAborted            a person looks before the next run
     |   |-- DuplicateKeys      the model gives one key twice
@@ -62,6 +63,10 @@ class RetryLater(IterableSyncError):
 
 class StateBusy(RetryLater):
     """Another process holds the state database."""
+
+
+class StateLost(RetryLater):
+    """The state database went away in mid-work, refused for now, or could not write."""
 
 
 class LaneBusy(RetryLater):

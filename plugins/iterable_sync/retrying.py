@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 MAX_ATTEMPTS = 6
 LONGEST_WAIT_S = 60.0
+# After an outage the next run waits this long: one of 10 minutes then costs two or three runs.
+NEXT_RUN_S = 300.0
 _FIRST_WAIT_S = 0.5
 # Nobody waits 30 years; a bound keeps the arithmetic of callers finite.
 _LONGEST_RETRY_AFTER_S = 1e9
@@ -174,7 +176,7 @@ def read_patiently(
     Call a request that changes nothing until it succeeds, at most *attempts* times.
 
     Raises:
-        AttemptFailed: the last attempt failed, or the wait asked for is longer than a minute.
+        RetryLater: the last attempt failed, or the wait asked for is longer than a minute.
     """
 
     def patience(state: RetryCallState) -> float:
@@ -185,10 +187,17 @@ def read_patiently(
     def hopeless(state: RetryCallState) -> bool:
         return state.upcoming_sleep > LONGEST_WAIT_S
 
-    return Retrying(
-        stop=lambda state: stop_after_attempt(attempts)(state) or hopeless(state),
-        wait=patience,
-        retry=retry_if_exception_type(AttemptFailed),
-        sleep=sleep,
-        reraise=True,
-    )(read)
+    try:
+        return Retrying(
+            stop=lambda state: stop_after_attempt(attempts)(state) or hopeless(state),
+            wait=patience,
+            retry=retry_if_exception_type(AttemptFailed),
+            sleep=sleep,
+            reraise=True,
+        )(read)
+    except AttemptFailed as error:
+        asked_s = error.retry_after_s or 0.0
+        # A short Retry-After was tried; run after run of it would hammer an Iterable that is down.
+        delay_s = asked_s if asked_s > LONGEST_WAIT_S else NEXT_RUN_S
+        message = str(error)
+    raise RetryLater(message, delay_s)

@@ -10,11 +10,14 @@ decides between *not applied* and *unknown*, so the connection notes it where it
 from __future__ import annotations
 
 import io
+import socket
 import ssl
 import threading
 import time
+from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from weakref import WeakSet
 
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -22,12 +25,41 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HeaderParsingError, SSLError
 from urllib3.util.response import assert_header_parsing
 
-if TYPE_CHECKING:
-    import socket
+from iterable_sync.failpoints import failpoint
 
 # Ends of a connection that a network or a restarting server causes; every other TLS error is a
 # certificate, a host name or a protocol version, which no retry mends.
 _TRANSIENT_TLS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLWantReadError)
+
+
+class CutOff:
+    """Ends the requests of all threads of a client: their next byte never comes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._is_cut = False
+
+    def watch(self, sock: socket.socket) -> None:
+        """
+        Take note of a socket before a request goes out.
+
+        Raises:
+            TimeoutError: nothing may go out any more.
+        """
+        with self._lock:
+            if self._is_cut:
+                raise TimeoutError("cut off")
+            self._sockets.add(sock)
+
+    def cut(self) -> None:
+        """Wake whoever waits for one of the sockets."""
+        with self._lock:
+            self._is_cut = True
+            for sock in self._sockets:
+                with suppress(OSError):
+                    # Of the socket itself: TLS's own takes its state from under who reads.
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class Exchange(threading.local):
@@ -40,14 +72,18 @@ class Exchange(threading.local):
         sent: at least one byte of the request was handed to the socket.
 
         tls_refused: the handshake failed for a reason that a retry does not mend.
+
+        cut_off: may end it at any moment.
     """
 
+    cut_off: CutOff | None = None
     deadline: float = 0.0
     sent: bool = False
     tls_refused: bool = False
 
-    def begin(self, seconds: float) -> None:
+    def begin(self, seconds: float, cut_off: CutOff) -> None:
         """Start a request that may last *seconds*."""
+        self.cut_off = cut_off
         self.deadline = time.monotonic() + seconds
         self.sent = False
         self.tls_refused = False
@@ -139,7 +175,10 @@ class _Watched:
         if not self._connecting and sock is not None:
             # Otherwise the connect timeout would bound the upload: 4 MB in 5 s.
             sock.settimeout(exchange.remaining_s())
+            if exchange.cut_off is not None:
+                exchange.cut_off.watch(sock)
             exchange.sent = True
+            failpoint("mid_upload")
         super().send(data)  # type: ignore[misc]
 
 

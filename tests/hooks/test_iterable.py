@@ -61,9 +61,9 @@ def test_a_number_as_project_id_is_taken_as_text(given: Callable[..., IterableHo
     [
         pytest.param({"data_center": None}, "data_center is missing.*us or eu", id="no region"),
         pytest.param({"data_center": ""}, "data_center is missing", id="the form left it empty"),
-        pytest.param({"data_center": "US"}, "data_center is 'US'.*us or eu", id="unknown region"),
+        pytest.param({"data_center": "US"}, "data_center has to be us or eu", id="unknown region"),
         pytest.param({"project_type": None}, "project_type is missing", id="no type"),
-        pytest.param({"project_type": "userID"}, "project_type is 'userID'", id="unknown type"),
+        pytest.param({"project_type": "userID"}, "project_type has to be", id="unknown type"),
         pytest.param({"project_id": None}, "project_id is missing", id="no project"),
         pytest.param({"project_id": "a b"}, "project_id has to be", id="no project's number"),
         pytest.param({"headers": {"X": "y"}}, "unknown.*headers.*known: data_center", id="unknown"),
@@ -96,6 +96,24 @@ def test_what_is_wrong_in_the_connection_is_an_error(
 
     with pytest.raises(ConfigError, match=message):
         hook.get_conn()
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"), [({}, None), ({"rate_conn_id": ""}, None), ({"rate_conn_id": "p"}, "p")]
+)
+def test_the_connection_says_whether_its_syncs_share_their_rate(
+    given: Callable[..., IterableHook], extra: dict[str, Any], expected: str | None
+):
+    hook = given({**EXTRA, **extra})
+
+    assert expected == hook.rate_conn_id()
+
+
+def test_a_rate_connection_that_is_no_name_is_refused(given: Callable[..., IterableHook]):
+    hook = given({**EXTRA, "rate_conn_id": 5})
+
+    with pytest.raises(ConfigError, match="rate_conn_id has to be the id of a connection"):
+        hook.rate_conn_id()
 
 
 def test_a_missing_connection_is_for_a_person_not_for_a_retry():

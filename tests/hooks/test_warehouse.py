@@ -8,7 +8,13 @@ from psycopg.conninfo import conninfo_to_dict
 
 from iterable_sync.errors import ConfigError
 from iterable_sync.hooks.connections import connection
-from iterable_sync.hooks.warehouse import conninfo, duckdb_path, open_state, state_conn_id
+from iterable_sync.hooks.warehouse import (
+    conninfo,
+    duckdb_path,
+    open_rate,
+    open_state,
+    state_conn_id,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,6 +105,17 @@ def test_a_postgres_connection_becomes_a_connection_string(
     assert expected == actual
 
 
+def test_a_setting_that_postgres_does_not_know_is_named_without_its_value(
+    define: Callable[..., None],
+):
+    define(warehouse={"conn_type": "postgres", "host": "db", "extra": {"sslmod": "canary"}})
+
+    with pytest.raises(ConfigError, match=r"'warehouse'.*sslmod") as caught:
+        conninfo(connection("warehouse"))
+
+    assert "canary" not in str(caught.value)
+
+
 def test_state_is_kept_in_a_postgres_warehouse_by_default(define: Callable[..., None]):
     define(warehouse="postgresql://ana@db/shop")
 
@@ -160,3 +177,44 @@ def test_a_database_that_cannot_keep_state_is_refused(
 
     with pytest.raises(ConfigError, match=message):
         open_state("state")
+
+
+def test_a_rate_is_shared_through_a_postgres_connection(
+    define: Callable[..., None], postgres_db: str
+):
+    parts = conninfo_to_dict(postgres_db)
+    define(
+        limits={
+            "conn_type": "postgres",
+            "login": parts["user"],
+            "schema": parts["dbname"],
+            "host": parts["host"],
+        }
+    )
+
+    with open_rate("limits") as mine, open_rate("limits") as other:
+        assert mine is not None
+        assert other is not None
+        assert 0 == mine.take("bulk", 0.1, has_waited=False)
+        assert other.take("bulk", 0.1, has_waited=False) > 9
+
+
+def test_no_rate_is_shared_unless_it_is_asked_for():
+    with open_rate(None) as rate:
+        assert rate is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param({"conn_type": "duckdb", "host": "/a.duckdb"}, id="a file"),
+        pytest.param({"conn_type": "postgres", "extra": {"redshift": True}}, id="Redshift"),
+    ],
+)
+def test_a_rate_is_not_shared_through_anything_else(
+    define: Callable[..., None], given: dict[str, Any]
+):
+    define(limits=given)
+
+    with pytest.raises(ConfigError, match="a rate is shared through postgres"), open_rate("limits"):
+        pass

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from iterable_sync.client import IterableClient
 
 REGIONS = ("us", "eu")
-EXTRA_KEYS = ("data_center", "project_id", "project_type", "sandbox")
+EXTRA_KEYS = ("data_center", "project_id", "project_type", "rate_conn_id", "sandbox")
 _HAS_PORT = re.compile(r":\d+$")
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -29,7 +29,9 @@ class IterableHook(BaseHook):
     The password is the API key. The extra has ``data_center`` (us, eu), ``project_type`` (email,
     userId, hybrid) and ``project_id``, all required: none can be derived from the key, and a wrong
     guess sends people's data to another region, or starts the state anew. ``sandbox`` true
-    with a loopback address as host talks to a local sandbox.
+    with a loopback address as host talks to a local sandbox. ``rate_conn_id`` names a Postgres
+    connection through which syncs of the project share its rate, where they keep their states in
+    several databases.
 
     Args:
         iterable_conn_id: id of the connection.
@@ -67,6 +69,19 @@ class IterableHook(BaseHook):
             sandbox=(sandbox := strict_bool(extra.get("sandbox", False), f"{where}: sandbox")),
             base_url=_base_url(found.host, found.port, where, sandbox=sandbox),
         )
+
+    def rate_conn_id(self) -> str | None:
+        """
+        Give the id of the connection that syncs of this project share their rate through, if any.
+
+        Raises:
+            ConfigError: the connection is missing, or has an unknown setting.
+        """
+        where = f"connection {self.iterable_conn_id!r}"
+        found = _extra(connection(self.iterable_conn_id).extra_dejson, where).get("rate_conn_id")
+        if found is not None and not isinstance(found, str):
+            raise ConfigError(f"{where}: rate_conn_id has to be the id of a connection")
+        return found
 
     def test_connection(self) -> tuple[bool, str]:
         """Make one harmless call; a refusal names the permission that is missing."""
@@ -136,7 +151,8 @@ def _project(extra: dict[str, Any], where: str) -> Project:
 def _choice(extra: dict[str, Any], name: str, choices: Any, where: str) -> str:
     value = str(_required(extra, name, " or ".join(choices), where))
     if value not in choices:
-        raise ConfigError(f"{where}: {name} is {value!r}; it has to be {' or '.join(choices)}")
+        # Not what it is: a key may have been typed into the wrong line of the form.
+        raise ConfigError(f"{where}: {name} has to be {' or '.join(choices)}")
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,15 @@ from iterable_sync.errors import ConfigError
 from iterable_sync.hooks.connections import connection
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow.providers.common.compat.sdk import Connection
 
     from iterable_sync.state import (
         DbApiSource,
         DuckDBSource,
         DuckDBState,
+        PostgresRate,
         PostgresSource,
         PostgresState,
     )
@@ -92,6 +96,29 @@ def open_state(conn_id: str) -> DuckDBState | PostgresState:
     )
 
 
+@contextmanager
+def open_rate(conn_id: str | None) -> Iterator[PostgresRate | None]:
+    """
+    Give the rate that is shared through a Postgres connection; None without one.
+
+    Raises:
+        ConfigError: there is no such connection, or it is none to Postgres.
+    """
+    if conn_id is None:
+        yield None
+        return
+    from iterable_sync.state import PostgresRate
+
+    found = connection(conn_id)
+    if found.conn_type != "postgres" or _is_redshift(found):
+        raise ConfigError(
+            f"connection {conn_id!r} is of type {found.conn_type!r}; a rate is shared through "
+            "postgres"
+        )
+    with PostgresRate(conninfo(found)) as rate:
+        yield rate
+
+
 def state_conn_id(warehouse_conn_id: str, given: str | None) -> str:
     """
     Decide where state is kept: as given, else in the warehouse itself when that is Postgres.
@@ -154,7 +181,13 @@ def _duckdb_options(found: Connection) -> dict[str, str]:
 
 
 def conninfo(found: Connection) -> str:
-    """Give libpq's connection string, by the rules of Airflow's own Postgres hook."""
+    """
+    Give libpq's connection string, by the rules of Airflow's own Postgres hook.
+
+    Raises:
+        ConfigError: its extra has a setting that libpq does not know.
+    """
+    from psycopg import ProgrammingError
     from psycopg.conninfo import make_conninfo
 
     settings = {
@@ -166,7 +199,14 @@ def conninfo(found: Connection) -> str:
     }
     extra = {name: value for name, value in found.extra_dejson.items() if name not in _AIRFLOWS_OWN}
     settings |= {name: value for name, value in extra.items() if not isinstance(value, dict)}
-    return make_conninfo("", **{name: value for name, value in settings.items() if value})
+    try:
+        return make_conninfo("", **{name: value for name, value in settings.items() if value})
+    except ProgrammingError:
+        # What it says may quote a value.
+        raise ConfigError(
+            f"connection {found.conn_id!r}: its extra has a setting that Postgres does not know; "
+            f"it has {', '.join(sorted(extra))}"
+        ) from None
 
 
 def _sql_hook(found: Connection) -> Any:
