@@ -107,7 +107,7 @@ def killed(world: World, spec: SyncSpec, *, at: int) -> None:
         "url": world.server.url,
         "api_key": world.server.api_key,
         "project_type": world.project_type,
-        "spec": json.loads(spec.model_dump_json(exclude={"requests_per_s"})),
+        "spec": json.loads(spec.model_dump_json(exclude={"requests_per_s"}, exclude_unset=True)),
         "at": at,
         "engine": world.engine,
         "source": world.source.path if world.engine == "duckdb" else world.source.conninfo,

@@ -116,8 +116,9 @@ class Shop:
                     continue
                 if held.get(name) != said[name]:
                     found.append(f"{key}.{name} is {held.get(name)!r}, not {said[name]!r}")
-        # A person who lives on under another key is not cleared.
-        moved = {row[1] for row in self.rows.values()} if self.by_email else set()
+        # A person who lives on under another key, and is sent there, is not cleared.
+        sent = [row for key, row in self.rows.items() if key not in excused]
+        moved = {row[1] for row in sent} if self.by_email else set()
         for key in self.ever - set(self.rows) - excused:
             if f"{key}@example.com" in moved:
                 continue

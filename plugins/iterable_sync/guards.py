@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 _EVERYTHING = tuple(Op)
 
+SNAPSHOT_LOST = "snapshot_lost"
+
+DOUBTS_THE_QUERY = frozenset({"min_rows", "below_retention", SNAPSHOT_LOST})
+"""Guards for which the plan as a whole may be wrong; see :mod:`iterable_sync.state.approvals`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tripped:
@@ -42,18 +47,37 @@ def tripped(
     guards: Guards,
     first_sync: int | Literal["any"] | None,
     is_full_resync: bool,
+    is_below_low_water: bool = False,
+    is_lost: bool = False,
 ) -> list[Tripped]:
     """
     Compare a plan with the limits of its sync.
 
     Args:
-        to_send: changes of each kind that would be sent.
+        to_send: changes of each kind that would be sent, without those that are approved, and
+            without rows in doubt: a guard has let them pass already, and a run that was killed
+            shall not be held for it.
 
         live, known: keys of the snapshot that are live, and all that it ever knew.
+
+        is_below_low_water: the window of append-only rows reaches where sent ones are forgotten.
+
+        is_lost: the snapshot is not the one that the last run left.
 
     Returns:
         What to hold; a guard that holds everything stands alone.
     """
+    if is_lost and not is_full_resync:
+        return [
+            Tripped(
+                SNAPSHOT_LOST,
+                _EVERYTHING,
+                f"the snapshot, of {known} keys, is not the one that the last run left: it was "
+                "dropped, emptied or restored from a backup, so it does not say what Iterable "
+                "has. Restore the right one, or run once with full_resync=True, which sends every "
+                "row again and trusts nothing in it",
+            )
+        ]
     if queried < guards.min_rows:
         return [
             Tripped(
@@ -63,7 +87,17 @@ def tripped(
                 "if that is right, lower guards.min_rows for this run",
             )
         ]
-    if not known:
+    if is_below_low_water:
+        return [
+            Tripped(
+                "below_retention",
+                _EVERYTHING,
+                "the window reaches back to events of which is forgotten whether they were sent; "
+                "lower look_back_s to what it was, or give since= the time from which on events "
+                "are to be sent",
+            )
+        ]
+    if not known and not is_lost:
         allowed = guards.first_sync_rows if first_sync is None else first_sync
         rows = to_send.get(Op.ADDED, 0)
         if allowed != "any" and rows > allowed:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # What the state tables call columns of their own.
 _RESERVED = re.compile(
     r"_(seq|op|route|mask|key|identity|status|dirty|mapping|episode|origin|accepted_at"
-    r"|run|held)",
+    r"|run|held|event_at|doubted_at)",
     re.IGNORECASE,
 )
 

@@ -14,11 +14,12 @@ import random
 import time
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from iterable_sync.batching import split
+from iterable_sync.batching import continued, last_identity, split
 from iterable_sync.errors import ConfigError, IterableSyncError
+from iterable_sync.failpoints import failpoint
 from iterable_sync.names import dotted
 from iterable_sync.payloads import as_block
 from iterable_sync.reasons import REASONS
@@ -43,6 +44,8 @@ log = logging.getLogger(__name__)
 _CHUNK_ROWS = 20_000
 _FOLD_EVERY_S = 600.0
 _LOG_EVERY_S = 10.0
+_LOOK_UP_S = 1.0
+_LAST_S = 10.0
 _RETRY_AFTER_S = {code: reason.retry_after_s for code, reason in REASONS.items()}
 
 
@@ -55,7 +58,6 @@ class Pushed:
         requests: write requests, all attempts.
 
         next_seq: the first seq of the plan that no batch was opened for.
-
 
         reasons: reason -> rejected rows, and fields of rows.
 
@@ -70,6 +72,7 @@ class Pushed:
     uncreated: set[str] = field(default_factory=set)
     stop: Exception | None = None
     seconds_mapping: float = 0.0
+    seconds_reading: float = 0.0
     seconds_recording: float = 0.0
 
 
@@ -110,7 +113,9 @@ class Push:
         self._listed: set[str] = set()
         self._in_flight: dict[Future[BatchResult], Batch] = {}
         self._results: list[BatchResult] = []
+        self._told_at: float | None = None
         self._number = 1
+        self._last: tuple[str, Future[BatchResult]] | None = None
         self.done = Pushed()
 
     def run(self) -> Pushed:
@@ -120,8 +125,9 @@ class Push:
         Raises:
             LeaseLost: another run took over; what is open stays open for it to fold.
         """
-        self._learn(self._read_fields())
-        self._check_new_fields()
+        if self._object.has_listed_fields:
+            self._learn(self._read_fields())
+            self._check_new_fields()
         ready: list[Batch] = []
         folded_at = logged_at = self._clock()
         with ThreadPoolExecutor(self._spec.threads, thread_name_prefix="push") as pool:
@@ -134,6 +140,8 @@ class Push:
                     if not ready and not self._in_flight and not self._results and self._is_done():
                         break
                     self._collect(until=visited_at + self._state.commit_window_s, ready=ready)
+                    failpoint("between_batches")
+                    self._let_others_pass(ready)
                     if self._clock() - folded_at > _FOLD_EVERY_S:
                         self._state.fold()
                         folded_at = self._clock()
@@ -184,19 +192,27 @@ class Push:
         results, self._results = self._results, []
         if not results and not ready and hi < lo:
             return None, hi
-        started = self._clock()
-        frame = self._state.visit(
-            results,
-            ready,
-            seq_lo=lo,
-            seq_hi=hi,
-            column_of=self._column_of,
-            retry_after_s=_RETRY_AFTER_S,
-        )
-        self.done.seconds_recording += self._clock() - started
+        frame = self._record(results, ready, lo, hi)
         if hi >= lo:
             self.done.next_seq = hi + 1
         return frame, hi
+
+    def _record(
+        self, results: list[BatchResult], to_open: list[Batch], seq_lo: int, seq_hi: int
+    ) -> pd.DataFrame | None:
+        started, read_before = self._clock(), self._state.seconds_reading
+        frame = self._state.visit(
+            results,
+            to_open,
+            seq_lo=seq_lo,
+            seq_hi=seq_hi,
+            column_of=self._column_of,
+            retry_after_s=_RETRY_AFTER_S,
+        )
+        read_s = self._state.seconds_reading - read_before
+        self.done.seconds_reading += read_s
+        self.done.seconds_recording += self._clock() - started - read_s
+        return frame
 
     def _take_back(self, ready: list[Batch]) -> None:
         if ready:
@@ -213,6 +229,10 @@ class Push:
             project_type=self._client.project.type,
             merge_nested_objects=self._spec.merge_nested_objects,
             known_types=self._known,
+            project=self._client.project.name,
+            sync=self._spec.sync,
+            event_name=self._spec.event_name,
+            create_new_fields=self._spec.new_fields != "fail",
         )
         payloads, rejections = self._object.payloads(frame, context)
         batches = split(
@@ -231,16 +251,42 @@ class Push:
 
     def _submit(self, pool: ThreadPoolExecutor, batches: list[Batch]) -> None:
         for batch in batches:
+            failpoint("ledger_written")
             if self.done.stop is not None:
                 left = [payload.seq for payload in batch.payloads]
                 self._settle(BatchResult(batch, list(batch.rejections), not_applied=left))
             elif unknown := self._unknown_fields(batch):
                 self._create_fields(pool, batch, unknown)
             else:
-                self._in_flight[pool.submit(self._deliverer.deliver, batch)] = batch
+                self._in_flight[self._start(pool, batch)] = batch
         batches.clear()
 
+    def _start(self, pool: ThreadPoolExecutor, batch: Batch) -> Future[BatchResult]:
+        """Start a batch; one that goes on with somebody waits for the batch before."""
+        if self._last is not None and continued([batch], self._last[0])[0]:
+            # The pool starts in order: what is waited for has its thread already.
+            future = pool.submit(self._deliver_after, self._last[1], batch)
+        else:
+            future = pool.submit(self._deliverer.deliver, batch)
+        if (last := last_identity(batch)) is not None:
+            self._last = (last, future)
+        return future
+
+    def _deliver_after(self, before: Future[BatchResult], batch: Batch) -> BatchResult:
+        """Deliver what follows the rows of somebody, but nothing of them past what still waits."""
+        if not _is_waiting(before.result()):
+            return self._deliverer.deliver(batch)
+        block = as_block(batch.payloads)
+        others = block.begins_identity.nonzero()[0]
+        first = int(others[1]) if len(others) > 1 else len(block)
+        result = self._deliverer.deliver(replace(batch, payloads=block[first:]))
+        result.batch = batch
+        result.not_applied += block.seqs[:first].tolist()
+        return result
+
     def _unknown_fields(self, batch: Batch) -> frozenset[str]:
+        if not self._object.has_listed_fields:
+            return frozenset()
         return as_block(batch.payloads).fields.beyond(self._listed)
 
     def _create_fields(
@@ -251,11 +297,10 @@ class Push:
 
         Two first writes of a field at the same time can fix different types of it, for ever.
         """
-        while self._in_flight:
-            self._take(wait(self._in_flight, return_when=FIRST_COMPLETED).done)
+        self._drain()
         batch.new_fields = unknown
         self._in_flight[pool.submit(self._deliverer.deliver, batch)] = batch
-        self._take(wait(self._in_flight).done)
+        self._drain()
         if not self._is_over():
             try:
                 self._learn(self._read_fields())
@@ -277,25 +322,55 @@ class Push:
                 return
             if starving and ready and len(self._in_flight) < self._spec.threads:
                 return
-            finished = wait(
-                self._in_flight,
-                timeout=max(left, 0.05) if self._results else None,
-                return_when=FIRST_COMPLETED,
-            ).done
-            self._take(finished)
+            self._wait(max(left, 0.05) if self._results else _LOOK_UP_S)
+
+    def _let_others_pass(self, ready: list[Batch]) -> None:
+        """Give the lane up to a sync that waits, with nothing on its way, and come back to it."""
+        if self._is_over() or (self._is_done() and not ready) or not self._state.lane.is_wanted():
+            return
+        self._drain()
+        results, self._results = self._results, []
+        self._record(results, [], 1, 0)
+        log.info("%s: lets another sync into the lane", self._spec.sync)
+        self._state.lane.give_way(self._should_stop)
+
+    def _drain(self) -> None:
+        while self._in_flight:
+            self._wait(_LOOK_UP_S)
+
+    def _wait(self, seconds: float) -> None:
+        """
+        Take what is answered within *seconds*.
+
+        Once the run was told to stop, requests that take longer than ``_LAST_S`` are cut off: what
+        became of them is unknown then, and recorded as such, before somebody kills the process.
+        """
+        finished = wait(
+            self._in_flight, timeout=min(seconds, _LOOK_UP_S), return_when=FIRST_COMPLETED
+        ).done
+        self._take(finished)
+        if self._should_stop():
+            now = self._clock()
+            self._told_at = now if self._told_at is None else self._told_at
+            if now - self._told_at >= _LAST_S:
+                self._client.cut_off()
 
     def _take(self, finished: set[Future[BatchResult]]) -> None:
         for future in finished:
             del self._in_flight[future]
             self._settle(future.result())
+            failpoint("answered_uncommitted")
 
     def _settle(self, result: BatchResult) -> None:
+        for fields in result.uncreated.values():
+            self.done.uncreated.update(fields)
+        if self._object.is_append_only:
+            # An event was taken without them, and is done with.
+            result.uncreated = {}
         self._results.append(result)
         self.done.requests += result.requests
         self.done.bytes_sent += result.bytes_sent
         self.done.reasons.update(r.reason for r in result.rejections if r.field is None)
-        for fields in result.uncreated.values():
-            self.done.uncreated.update(fields)
         if result.stop is not None and self.done.stop is None:
             self.done.stop = result.stop
 
@@ -308,6 +383,14 @@ class Push:
                 f"{len(unknown)} fields are not known to the Iterable project: "
                 f"{', '.join(unknown)}; create them there, or say new_fields='create'"
             )
+
+
+def _is_waiting(result: BatchResult) -> bool:
+    """Tell whether a row of the person with whom a batch ends has no outcome."""
+    block = as_block(result.batch.payloads)
+    theirs = block.seqs[block.begins_identity.nonzero()[0][-1] :].tolist()
+    refused = {r.seq for r in result.rejections if r.field is None}
+    return not refused.issuperset({*result.in_doubt, *result.not_applied}.intersection(theirs))
 
 
 def _asked(result: BatchResult) -> set[str]:

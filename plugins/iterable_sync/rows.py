@@ -230,6 +230,9 @@ class RunReport:
     bytes_sent: int = 0
     rejected_by_reason: dict[str, int] = field(default_factory=dict)
     held_by_guard: dict[str, int] = field(default_factory=dict)
+    still_rejected_oldest_s: int = 0
+    still_rejected_by_reason: dict[str, int] = field(default_factory=dict)
+    still_rejected_age_s: dict[str, int] = field(default_factory=dict)
     fields_changed: dict[str, int] = field(default_factory=dict)
     new_fields: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -265,10 +268,12 @@ class RunReport:
         return {name: by for name, by in misses.items() if by}
 
     def reasons(self) -> dict[str, dict[str, int]]:
-        """Give the counts by reason and by guard."""
+        """Give the counts by reason and by guard, and for how many seconds the oldest waits."""
         return {
             "rejected_by_reason": self.rejected_by_reason,
             "held_by_guard": self.held_by_guard,
+            "still_rejected_by_reason": self.still_rejected_by_reason,
+            "still_rejected_age_s": self.still_rejected_age_s,
         }
 
     def counts(self) -> dict[str, int]:

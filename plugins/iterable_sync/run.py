@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING
 from iterable_sync import guards, objects
 from iterable_sync.delivery import Deliverer
 from iterable_sync.errors import ConfigError, CountsDiffer, RetryLater, SyncAborted
+from iterable_sync.estimate import estimate
+from iterable_sync.failpoints import failpoint
+from iterable_sync.names import dotted, shown
 from iterable_sync.pacing import Pacer
 from iterable_sync.push import Push, Pushed
-from iterable_sync.rows import Op, RunEnd, RunReport
+from iterable_sync.rows import Op, Role, RunEnd, RunReport
+from iterable_sync.same_project import check_project
 from iterable_sync.state import SyncState, diff
+from iterable_sync.sync_object import check_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iterable_sync.client import IterableClient
+    from iterable_sync.pacing import SharedRate
     from iterable_sync.spec import SyncSpec
     from iterable_sync.state import Source, StateEngine
     from iterable_sync.state.diff import Plan
@@ -38,6 +44,7 @@ def run_sync(
     should_stop: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
+    shared_rate: SharedRate | None = None,
 ) -> RunReport:
     """
     Send Iterable what changed in the warehouse since it last accepted it.
@@ -47,6 +54,8 @@ def run_sync(
             are finished and recorded.
 
         clock, sleep: monotonic seconds.
+
+        shared_rate: paces this run together with those that keep their state elsewhere.
 
     Returns:
         The report. ``report.end`` says how the run ended: clean, something held, too much
@@ -62,23 +71,79 @@ def run_sync(
         RunSkipped: another run is at it, or newer data has been sent.
     """
     sync_object = objects.get(spec.object)
-    if spec.on_remove not in sync_object.removals:
-        raise ConfigError(
-            f"on_remove={spec.on_remove!r} is not for {spec.object}; "
-            f"it knows {', '.join(sorted(sync_object.removals))}"
-        )
-    sync_state = SyncState(
-        state, source, spec, client.project, sync_object.lane, clock=clock, sleep=sleep
-    )
-    report = RunReport(spec.sync, sync_state.run_id, dry_run=spec.dry_run)
+    check_spec(spec, sync_object)
     if spec.dry_run:
-        _plan(spec, sync_state, report, clock)
-        return report
-    try:
-        sync_state.begin()
-        return _run(spec, sync_state, sync_object, client, report, should_stop, clock, sleep)
-    finally:
-        sync_state.lease.release()
+        with state.without_trace() as engine:
+            return _dry_run(spec, sync_object, source, client, engine, clock, sleep)
+    sync_state = SyncState(
+        state,
+        source,
+        spec,
+        client.project,
+        sync_object.lane,
+        is_append_only=sync_object.is_append_only,
+        clock=clock,
+        sleep=sleep,
+    )
+    report = RunReport(spec.sync, sync_state.run_id)
+    with state.visits_follow():
+        try:
+            sync_state.begin()
+            return _run(
+                spec,
+                sync_state,
+                sync_object,
+                client,
+                report,
+                should_stop,
+                clock,
+                sleep,
+                shared_rate,
+            )
+        except Exception:
+            # No process died: what was on its way is over by now.
+            sync_state.wake()
+            raise
+        finally:
+            sync_state.lease.release()
+
+
+def _dry_run(
+    spec: SyncSpec,
+    sync_object: SyncObject,
+    source: Source,
+    client: IterableClient,
+    state: StateEngine,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> RunReport:
+    """Plan, and work out what sending would cost: no lease, no run, no write anywhere."""
+    sync_state = SyncState(
+        state,
+        source,
+        spec,
+        client.project,
+        sync_object.lane,
+        is_append_only=sync_object.is_append_only,
+        clock=clock,
+        sleep=sleep,
+    )
+    report = RunReport(spec.sync, sync_state.run_id, dry_run=True)
+    _, plan, held = _plan(spec, sync_state, report, clock)
+    first = sync_state.first_rows
+    if first is not None:
+        sends = [op for op in Op if op not in held]
+        estimate(
+            spec,
+            sync_object,
+            sync_state,
+            client,
+            report,
+            rows=sum(plan.total(op=op, route=diff.SEND) for op in sends),
+            frame=first[first["_op"].isin(sends)],
+            sleep=sleep,
+        )
+    return report
 
 
 def _run(
@@ -90,18 +155,21 @@ def _run(
     should_stop: Callable[[], bool],
     clock: Callable[[], float],
     sleep: Callable[[float], None],
+    shared_rate: SharedRate | None,
 ) -> RunReport:
     try:
-        staged, plan = _plan(spec, sync_state, report, clock)
+        staged, plan, _ = _plan(spec, sync_state, report, clock)
     except (ConfigError, SyncAborted):
         sync_state.close(report, "failed")
         raise
+    failpoint("planned")
     keyless = sum(staged.rejected.values())
     pushed = Pushed()
     started = clock()
     if plan.last_seq:
         try:
-            sync_state.enter_lane()
+            check_project(client, sync_state, report, sleep)
+            sync_state.lane.enter(should_stop)
             pusher = Push(
                 spec,
                 sync_object,
@@ -111,7 +179,11 @@ def _run(
                     client,
                     sync_object,
                     Pacer(
-                        spec.requests_per_s or sync_object.requests_per_s, clock=clock, sleep=sleep
+                        spec.requests_per_s or sync_object.requests_per_s,
+                        clock=clock,
+                        sleep=sleep,
+                        shared=shared_rate,
+                        bucket=client.project.name + sync_object.path,
                     ),
                     may_post=lambda: sync_state.lease.may_post(client.deadline_s),
                     should_stop=should_stop,
@@ -132,6 +204,7 @@ def _run(
             raise
     report.seconds["push"] = clock() - started
     report.seconds["of it mapping"] = pushed.seconds_mapping
+    report.seconds["of it reading"] = pushed.seconds_reading
     report.seconds["of it recording"] = pushed.seconds_recording
     started = clock()
     failed = "failed" if isinstance(pushed.stop, ConfigError) else None
@@ -150,13 +223,18 @@ def _run(
 
 def _plan(
     spec: SyncSpec, sync_state: SyncState, report: RunReport, clock: Callable[[], float]
-) -> tuple[Staged, Plan]:
-    """Stage, diff and guard: steps 1 to 3."""
+) -> tuple[Staged, Plan, set[Op]]:
+    """Stage, diff and guard: steps 1 to 3; give as well what a dry run would hold."""
+    would_hold: set[Op] = set()
     started = clock()
     staged, plan = sync_state.plan()
     report.seconds["stage and diff"] = clock() - started
     to_send = {
-        op: plan.total(op=op, route=diff.SEND) + plan.total(op=op, route=diff.IGNORE) for op in Op
+        op: plan.total(op=op, route=diff.SEND)
+        + plan.total(op=op, route=diff.IGNORE)
+        - plan.approved.get(op, 0)
+        - plan.doubted.get(op, 0)
+        for op in Op
     }
     for trip in guards.tripped(
         to_send,
@@ -166,12 +244,19 @@ def _plan(
         guards=spec.guards,
         first_sync=spec.first_sync,
         is_full_resync=spec.full_resync,
+        is_below_low_water=plan.is_below_low_water,
+        is_lost=plan.is_lost,
     ):
-        report.notes.append(f"held by {trip.guard}: {trip.words}")
-        if spec.dry_run:
-            continue
-        sync_state.hold(trip.ops, trip.guard)
+        would_hold |= set(trip.ops)
+        held = 0 if spec.dry_run else sync_state.hold(trip.ops, trip.guard)
+        if trip.guard == guards.SNAPSHOT_LOST:
+            # Also where no row differs: what an older copy says may be what the warehouse says.
+            report.held_by_guard[trip.guard] = 0
+        if held or spec.dry_run or trip.guard in report.held_by_guard:
+            report.notes.append(f"held by {trip.guard}: {trip.words}")
     _count_plan(report, staged, plan)
+    if report.still_rejected:
+        _count_waiting(report, sync_state)
     log.info(
         "%s: %d rows queried; %d added, %d changed, %d removed, %d held",
         spec.sync,
@@ -181,7 +266,7 @@ def _plan(
         report.removed,
         report.held + report.removed_held,
     )
-    return staged, plan
+    return staged, plan, would_hold
 
 
 def _count_plan(report: RunReport, staged: Staged, plan: Plan) -> None:
@@ -218,6 +303,13 @@ def _count_plan(report: RunReport, staged: Staged, plan: Plan) -> None:
             )
 
 
+def _count_waiting(report: RunReport, sync_state: SyncState) -> None:
+    found = sync_state.waiting
+    report.still_rejected_by_reason = {one.reason: one.rows for one in found}
+    report.still_rejected_age_s = {one.reason: one.oldest_s for one in found}
+    report.still_rejected_oldest_s = max(report.still_rejected_age_s.values(), default=0)
+
+
 def _news(plan: Plan, op: Op) -> int:
     """Count the changes of a kind, without those that are waiting since an earlier run."""
     waiting = plan.total(op=op, route=diff.STILL_REJECTED)
@@ -242,6 +334,7 @@ def _record(
     pending = sync_state.pending()
     is_complete = state is None and pushed.stop is None and not pending.total()
     sync_state.finish(is_complete=is_complete)
+    failpoint("before_close")
     folded = sync_state.folded
     report.accepted = folded.accepted
     report.rejected = folded.rejected + keyless
@@ -255,20 +348,30 @@ def _record(
     report.fields_rejected = folded.fields_rejected
     report.requests = pushed.requests
     report.bytes_sent = pushed.bytes_sent
-    report.new_fields = sorted(pushed.new_fields)
+    mapped = {dotted(c.field) for c in sync_state.columns if c.role is Role.FIELD}
+    report.new_fields = shown(pushed.new_fields, mapped)
     for reason, rows in pushed.reasons.items():
         _reject(report, reason, rows)
-    _end(spec, pushed, report)
+    _end(
+        spec,
+        pushed,
+        report,
+        shown(pushed.uncreated, mapped),
+        is_whole=sync_state.is_append_only,
+    )
     found = "counts_differ" if report.differences() else report.end.value
     sync_state.close(report, state or found)
 
 
-def _end(spec: SyncSpec, pushed: Pushed, report: RunReport) -> None:
+def _end(
+    spec: SyncSpec, pushed: Pushed, report: RunReport, uncreated: list[str], *, is_whole: bool
+) -> None:
+    left = "the rows were taken without them" if is_whole else "they stay to be sent"
     if pushed.uncreated:
         report.notes.append(
             f"{len(pushed.uncreated)} fields were not created by Iterable: "
-            f"{', '.join(sorted(pushed.uncreated))}; allow new fields in the project's settings, "
-            "or create them there; they stay to be sent"
+            f"{', '.join(uncreated)}; allow new fields in the project's settings, "
+            f"or create them there; {left}"
         )
     limits = spec.thresholds
     rejected = report.rejected + report.removed_rejected
@@ -277,7 +380,7 @@ def _end(spec: SyncSpec, pushed: Pushed, report: RunReport) -> None:
         if isinstance(pushed.stop, RetryLater):
             report.retry_after_s = pushed.stop.delay_s
             report.notes.append(str(pushed.stop))
-    elif report.held or report.removed_held:
+    elif report.held or report.removed_held or guards.SNAPSHOT_LOST in report.held_by_guard:
         report.end = RunEnd.HELD
     elif rejected > max(limits.rejected_floor, limits.max_rejected * report.queried):
         report.end = RunEnd.REJECTED

@@ -110,6 +110,8 @@ class SyncSpec(_Declared):
         requests_per_s: None takes the object's own rate (80 % of the published limit); ``inf``
             turns pacing off.
 
+        history_s: for so long the record of a run is kept after its end.
+
     The following are for append-only objects (events) alone:
 
     Args:
@@ -156,6 +158,7 @@ class SyncSpec(_Declared):
     requests_per_s: float | None = Field(default=None, gt=0)
     lane_wait_s: float = Field(default=600.0, ge=0)
     lease_s: float = Field(default=120.0, gt=0)
+    history_s: Seconds = 90 * _DAY_S
     event_name: str | None = Field(default=None, max_length=_MAX_NAME)
     created_at: str = Field(default="created_at", min_length=1)
     since: datetime | None = None
@@ -167,6 +170,14 @@ class SyncSpec(_Declared):
     @classmethod
     def _one_name_is_a_tuple(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("sync")
+    @classmethod
+    def _sync_is_printable(cls, value: str) -> str:
+        # It is a key in every state table, and a word of log lines.
+        if not value.isprintable():
+            raise ValueError("sync has characters that are not printable")
+        return value
 
     @field_validator("as_of", "since")
     @classmethod

@@ -12,7 +12,7 @@ from iterable_sync.spec import SyncSpec
 from iterable_sync.state import DuckDBSource, PostgresSource
 from iterable_sync.state.columns import Model, understand
 from iterable_sync.state.dialects.base import SourceColumn
-from iterable_sync.state.dialects.duckdb import DuckDBDialect
+from iterable_sync.state.dialects.duckdb_dialect import DuckDBDialect
 from iterable_sync.state.dialects.postgres import PostgresDialect
 
 TYPES = {

@@ -17,7 +17,7 @@ from iterable_sync.spec import SyncSpec
 from iterable_sync.state import DbApiSource
 from iterable_sync.state.columns import Model, understand
 from iterable_sync.state.dialects.base import arrow_schema
-from iterable_sync.state.dialects.duckdb import DuckDBDialect
+from iterable_sync.state.dialects.duckdb_dialect import DuckDBDialect
 from state.drivers import KEY, Driver
 
 if TYPE_CHECKING:

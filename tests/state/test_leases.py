@@ -256,7 +256,7 @@ def test_a_sync_waits_for_its_lane_and_goes_on(postgres_world: World) -> None:
                 other.release()
 
         state = waiting(world, clock, sleep)
-        state.enter_lane()
+        state.lane.enter()
         state.lease.release()
 
     assert 3 == len(clock.slept)
@@ -269,7 +269,7 @@ def test_a_sync_waits_for_its_lane_no_longer_than_told(postgres_world: World) ->
         state = waiting(world, clock, clock.sleep)
 
         with pytest.raises(LaneBusy, match="waited 10 s"):
-            state.enter_lane()
+            state.lane.enter()
         state.lease.release()
 
     assert 10 <= sum(clock.slept) <= 12

@@ -149,6 +149,8 @@ def _map(chunk: Chunk, context: MapContext) -> tuple[PayloadBlock, list[Rejectio
 
 
 def _ids(chunk: Chunk, context: MapContext) -> pa.Array:
+    if not (context.project and context.sync):
+        raise ValueError("without project and sync, events of two syncs would have one id")
     # Not in the order in which the key is declared, which may change and means nothing.
     keys = sorted((c for c in context.columns if c.is_key), key=lambda c: c.name.lower())
     texts = [key_text(chunk.array(key.name), key.state) for key in keys]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from iterable_sync.state.diff import PLAN_COLUMNS, SEND
 from iterable_sync.state.journal import OPEN, REJECTED
+from iterable_sync.state.marker import remember
 from iterable_sync.state.registry import SNAPSHOT_BOOKKEEPING
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ def is_adoptable(
         plan: its name, not quoted.
     """
     snapshot = registered.snapshot_table
+    if registered.is_append_only:
+        # Its snapshot is a few narrow columns, quickly copied.
+        return False
     if not engine.can_rename(session, plan, snapshot):
         return False
     run = engine.dialect.literal(run_id)
@@ -79,3 +83,5 @@ def adopt(
             session.execute(f"ALTER TABLE {table} ALTER COLUMN {name} DROP DEFAULT")
     session.execute(f"DROP TABLE {engine.table(snapshot)}")
     session.execute(f"ALTER TABLE {table} RENAME TO {engine.dialect.quote(snapshot)}")
+    if session.rows(f"SELECT 1 FROM {engine.table(snapshot)} LIMIT 1"):
+        remember(engine, session, registered.sync_id, engine.dialect.literal(run_id))

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from iterable_sync.errors import ConfigError, ModelError
 from iterable_sync.model import author_names, check_select, match_names
 from iterable_sync.rows import Column, NullPolicy, Role, StateType, WireType
+from iterable_sync.state.dialects.base import SourceTime
 from iterable_sync.values import can_become
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Model:
         newest_by: the expression that orders rows of one identity, or None.
 
         newest_state: the type of that expression.
+
+        time: where append-only rows have theirs.
     """
 
     sql: str
@@ -78,6 +81,7 @@ class Model:
     duplicates: str
     newest_by: str | None = None
     newest_state: StateType = StateType.TEXT
+    time: SourceTime | None = None
 
 
 def understand(
@@ -130,6 +134,7 @@ def understand(
     columns: list[Column] = []
     select: list[str] = []
     newest_by, newest_state = None, StateType.TEXT
+    time = None
     for name, column in zip(names, described, strict=True):
         lower = name.lower()
         is_newest = spec.newest_by is not None and lower == spec.newest_by.lower()
@@ -144,6 +149,8 @@ def understand(
         _check_zone(cast, name, column.type, zone)
         # The engine's own spelling addresses the column; the author's names the field.
         expression = source.expression(cast, column.name, zone)
+        if role is Role.CREATED_AT:
+            time = SourceTime(column.name, cast.naive)
         if is_newest:
             newest_by, newest_state = _orderable(source, cast, expression, name)
         if lower in excluded:
@@ -167,6 +174,7 @@ def understand(
         _duplicates(sql, shown),
         newest_by,
         newest_state,
+        time,
     )
 
 

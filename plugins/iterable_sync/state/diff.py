@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from iterable_sync.rows import Column, NullPolicy, Op
 from iterable_sync.state.dialects.base import Candidates, DiffSql
+from iterable_sync.state.marker import expected
+from iterable_sync.state.moved import ignore_moved, remove_stranded
 from iterable_sync.state.stage import SKIP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from iterable_sync.spec import SyncSpec
     from iterable_sync.state.dialects.base import Session, StateEngine
@@ -29,6 +31,7 @@ SKIPPED = "skipped"
 STILL_REJECTED = "still_rejected"
 REJECT = "reject:"
 HELD = "held:"
+EXPIRED = f"{REJECT}expired"
 
 PLAN_COLUMNS = ("_seq", "_op", "_route", "_mask", "_key")
 """What a plan has and a snapshot has not; the rest of its columns a snapshot has too."""
@@ -45,6 +48,18 @@ class Plan:
         live, known: rows of the snapshot that are live, and all of them.
 
         fields_changed: field -> changed rows that send it.
+
+        is_below_low_water: of append-only rows: some may have been sent, and nobody knows which.
+
+        approved: op -> planned changes that a person let go, see
+            :mod:`iterable_sync.state.approvals`.
+
+        is_lost: the snapshot is not the one that the last run left.
+
+        doubted: op -> planned changes of rows in doubt: an earlier run was free to send them, and
+            ended before it knew what became of them.
+
+        removes: removals are sent.
     """
 
     table: str
@@ -54,6 +69,11 @@ class Plan:
     live: int = 0
     known: int = 0
     fields_changed: dict[str, int] = field(default_factory=dict)
+    is_below_low_water: bool = False
+    approved: Mapping[str, int] = field(default_factory=dict)
+    is_lost: bool = False
+    doubted: dict[str, int] = field(default_factory=dict)
+    removes: bool = False
 
     def total(self, *, op: str | None = None, route: str | None = None) -> int:
         """Count rows by op and by route (a prefix, where it ends in a colon)."""
@@ -98,26 +118,60 @@ def make_plan(
     session.execute(f"CREATE {kind} {plan_table} AS {diff.select(candidates)}")
     for statement in candidates.after:
         session.execute(statement)
-    _ignore_moved(session, plan_table, staged.table)
+    removes = spec.on_remove != "ignore"
+    if removes:
+        ignore_moved(session, plan_table, staged.table, send=SEND, ignore=IGNORE)
     if registered.sync_id:
         if not is_temporary:
             _forget_absent(engine, session, registered, plan_table)
-        _anti_join_rejections(engine, session, registered, plan_table)
+        anti_join_rejections(engine, session, registered, plan_table)
+    if removes:
+        remove_stranded(session, plan_table, send=SEND, ignore=IGNORE)
     session.execute(
         f"UPDATE {plan_table} SET _route = '{UNCHANGED}' "
         f"WHERE _op = '{Op.CHANGED}' AND _route = '{SEND}' AND _mask NOT LIKE '%1%'"
     )
-    plan = Plan(plan_table, columns)
-    plan.live, plan.known = map(
-        int,
-        session.rows(
-            "SELECT COALESCE(sum(CASE WHEN _status = 'live' THEN 1 ELSE 0 END), 0), count(*) "
-            f"FROM {snapshot}"
-        )[0],
-    )
+    plan = Plan(plan_table, columns, removes=removes)
+    count_snapshot(engine, session, plan, registered.sync_id, snapshot)
     recount(session, plan)
+    _count_doubted(session, plan, snapshot, diff.parts().keys)
     _count_fields(session, plan)
     return plan
+
+
+def count_snapshot(
+    engine: StateEngine, session: Session, plan: Plan, sync_id: int, snapshot: str
+) -> None:
+    """Count what the sync knows, and look whether it is what the last run left."""
+    run = expected(engine, session, sync_id)
+    of_run = "0" if run is None else f"CASE WHEN _run = {engine.dialect.literal(run)} THEN 1 END"
+    plan.live, plan.known, marked = map(
+        int,
+        session.rows(
+            "SELECT COALESCE(sum(CASE WHEN _status = 'live' THEN 1 ELSE 0 END), 0), count(*), "
+            f"count({of_run}) FROM {snapshot}"
+        )[0],
+    )
+    plan.is_lost = run is not None and not marked
+
+
+def in_doubt(engine: StateEngine, registered: Registered, snapshot: str) -> str:
+    """Give the condition over the plan ``p`` of what :attr:`Plan.doubted` counts."""
+    keys = map(engine.dialect.quote, registered.key_columns)
+    on = " AND ".join(f"t.{key} = p.{key}" for key in keys)
+    return (
+        f"(p._op <> '{Op.REMOVED}' AND p._route = '{SEND}' AND EXISTS "
+        f"(SELECT 1 FROM {snapshot} t WHERE {on} AND t._dirty IS NOT NULL))"
+    )
+
+
+def _count_doubted(session: Session, plan: Plan, snapshot: str, keys: Sequence[str]) -> None:
+    on = " AND ".join(f"p.{key} = t.{key}" for key in keys)
+    counted = session.rows(
+        f"SELECT p._op, count(*) FROM {plan.table} p JOIN {snapshot} t ON {on} "
+        f"WHERE t._dirty IS NOT NULL AND p._route = '{SEND}' AND p._op <> '{Op.REMOVED}' GROUP BY 1"
+    )
+    plan.doubted = {op: int(n) for op, n in counted}
 
 
 def recount(session: Session, plan: Plan) -> None:
@@ -131,14 +185,28 @@ def recount(session: Session, plan: Plan) -> None:
     )
 
 
-def hold(session: Session, plan: Plan, ops: Sequence[Op], guard: str) -> None:
-    """Keep what a guard is about from being sent."""
+def hold(
+    session: Session, plan: Plan, ops: Sequence[Op], guard: str, *, but_for: str = "FALSE"
+) -> int:
+    """
+    Keep what a guard is about from being sent.
+
+    Args:
+        but_for: condition over the plan ``p``: rows that pass.
+
+    Returns:
+        The number of rows that it holds.
+    """
     names = ", ".join(f"'{op}'" for op in ops)
-    session.execute(
-        f"UPDATE {plan.table} SET _route = '{HELD}{guard}' "
-        f"WHERE _op IN ({names}) AND _route IN ('{SEND}', '{IGNORE}')"
+    held = session.execute(
+        f"UPDATE {plan.table} AS p SET _route = '{HELD}{guard}' "
+        f"WHERE p._op IN ({names}) AND p._route IN ('{SEND}', '{IGNORE}', '{EXPIRED}') "
+        f"AND NOT ({but_for})"
     )
+    if held and plan.removes:
+        remove_stranded(session, plan.table, send=SEND, ignore=IGNORE)
     recount(session, plan)
+    return held
 
 
 def _names(engine: StateEngine, session: Session, snapshot: str) -> list[str]:
@@ -295,22 +363,6 @@ class _Diff:
         return f"CASE WHEN {' OR '.join(reasons)} THEN '1' ELSE '0' END"
 
 
-def _ignore_moved(session: Session, plan: str, stage: str) -> None:
-    """Ignore a removed key whose person lives under another key, or is removed under another."""
-    session.execute(
-        f"UPDATE {plan} SET _route = '{IGNORE}' WHERE _op = '{Op.REMOVED}' AND _route = '{SEND}' "
-        f"AND _identity IN (SELECT _identity FROM {stage})"
-    )
-    # Two requests in flight must never hold the same person.
-    session.execute(
-        f"UPDATE {plan} AS p SET _route = '{IGNORE}' FROM "
-        f"(SELECT _identity, min(_seq) AS first FROM {plan} WHERE _op = '{Op.REMOVED}' "
-        f"AND _route = '{SEND}' GROUP BY _identity HAVING count(*) > 1) AS d "
-        f"WHERE p._op = '{Op.REMOVED}' AND p._route = '{SEND}' AND p._identity = d._identity "
-        "AND p._seq > d.first"
-    )
-
-
 def _forget_absent(
     engine: StateEngine, session: Session, registered: Registered, plan: str
 ) -> None:
@@ -324,12 +376,14 @@ def _forget_absent(
     if session.rows(f"SELECT 1 FROM {rejections} WHERE {mine} LIMIT 1"):
         session.execute(
             f"DELETE FROM {rejections} AS r WHERE r.{mine} AND NOT EXISTS "
-            f"(SELECT 1 FROM {plan} p WHERE p._key = r.key AND (p._op <> '{Op.REMOVED}' "
-            f"OR r.value_hash = {row_hash(engine, registered, 'p')}))"
+            f"(SELECT 1 FROM {plan} p WHERE p._key = r.key AND CASE p._op "
+            f"WHEN '{Op.REMOVED}' THEN r.value_hash = {row_hash(engine, registered, 'p')} "
+            # A kept NULL can bring a row into the plan that has nothing to send.
+            f"WHEN '{Op.CHANGED}' THEN r.field <> '' OR p._mask LIKE '%1%' ELSE TRUE END)"
         )
 
 
-def _anti_join_rejections(
+def anti_join_rejections(
     engine: StateEngine, session: Session, registered: Registered, plan: str
 ) -> None:
     """

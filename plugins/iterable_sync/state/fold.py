@@ -20,9 +20,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from iterable_sync.failpoints import failpoint
 from iterable_sync.rows import Column, Op
+from iterable_sync.state import append_only
 from iterable_sync.state.adoption import adopt, is_adoptable
-from iterable_sync.state.diff import HELD, IGNORE, REJECT, SEND, field_hash, row_hash
+from iterable_sync.state.approvals import Approvals
+from iterable_sync.state.diff import IGNORE, REJECT, SEND, field_hash, row_hash
 from iterable_sync.state.journal import (
     FOLDED,
     IN_DOUBT,
@@ -31,6 +34,7 @@ from iterable_sync.state.journal import (
     REJECTED_IN_DOUBT,
     SETTLED,
 )
+from iterable_sync.state.overwritten import doubt_overwritten
 from iterable_sync.state.snapshot import write_rows
 
 if TYPE_CHECKING:
@@ -75,6 +79,7 @@ class Fold:
         self._run_id = run_id
         self._plan_name = plan
         self._plan = engine.table(plan)
+        self._approvals = Approvals(engine, registered.sync_id, run_id)
         self._adopted: list[str] | None = None
         self._snapshot = engine.table(registered.snapshot_table)
         self._run = engine.dialect.literal(run_id)
@@ -95,6 +100,8 @@ class Fold:
                 f"AND e.outcome IN ('{REJECTED}', '{REJECTED_IN_DOUBT}')",
                 folded,
             )
+            self._approvals.use_up(session, self._plan, _within(ranges))
+            self._doubt_overwritten(session, ranges)
         self._forgive(session)
         self._mark(session, SETTLED)
         return folded
@@ -122,16 +129,25 @@ class Fold:
                 f"{_within(ranges)} AND p._route = '{SEND}' "
                 f"AND p._seq NOT IN ({self._exceptions(REJECTED)})",
             )
+            self._doubt_overwritten(session, ranges)
         self._mark(session, OPEN)
         return folded
+
+    def again(self, session: Session) -> int:
+        """Doubt the rows of a plan once more, those that the snapshot still knows."""
+        same = " AND ".join(
+            f"k.{self._engine.dialect.quote(key)} = p.{self._engine.dialect.quote(key)}"
+            for key in self._registered.key_columns
+        )
+        return self._in_doubt(session, f"EXISTS (SELECT 1 FROM {self._snapshot} k WHERE {same})")
 
     def unsent(self, session: Session) -> Folded:
         """Fold what the plan decided without a request: ignored removals, rejected, held rows."""
         folded = Folded()
-        folded.ignored = self._write(
-            session, f"p._op = '{Op.REMOVED}' AND p._route = '{IGNORE}'", self._gone()
-        )
-        sync = self._registered.sync_id
+        if not self._registered.is_append_only:
+            folded.ignored = self._write(
+                session, f"p._op = '{Op.REMOVED}' AND p._route = '{IGNORE}'", self._gone()
+            )
         hashed = row_hash(self._engine, self._registered, "p")
         folded.rejected += session.execute(
             self._upsert_rejections(
@@ -141,13 +157,7 @@ class Fold:
                 f"FROM {self._plan} p WHERE p._route LIKE '{REJECT}%'"
             )
         )
-        held = self._engine.table("held_keys")
-        session.execute(f"DELETE FROM {held} WHERE sync_id = {sync}")
-        folded.held = session.execute(
-            f"INSERT INTO {held} (sync_id, op, key, guard, held_at, run_id) "
-            f"SELECT {sync}, p._op, p._key, substr(p._route, {len(HELD) + 1}), now(), {self._run} "
-            f"FROM {self._plan} p WHERE p._route LIKE '{HELD}%'"
-        )
+        folded.held = self._approvals.hold_anew(session, self._plan)
         self._drop_older(session)
         return folded
 
@@ -174,13 +184,17 @@ class Fold:
             session,
             f"{where} AND p._op <> '{Op.REMOVED}'",
             self._sent(refused),
-            whole=not refused,
+            whole=not refused and not self._registered.is_append_only,
         )
-        folded.removed = self._write(session, f"{where} AND p._op = '{Op.REMOVED}'", self._gone())
+        if not self._registered.is_append_only:
+            where = f"{where} AND p._op = '{Op.REMOVED}'"
+            folded.removed = self._write(session, where, self._gone())
         return folded
 
     def _sent(self, refused: set[str]) -> dict[str, str]:
         """Give, by column, the new value of an accepted row; ``t`` may be absent."""
+        if self._registered.is_append_only:
+            return append_only.accepted(self._engine, self._registered, self._run)
         new = {}
         bits = ["'0'"] * self._registered.width
         for column in self._registered.columns:
@@ -239,11 +253,16 @@ class Fold:
         }
 
     def _doubted(self) -> dict[str, str]:
-        bits = [
-            f"CASE WHEN substr(p._mask, {i + 1}, 1) = '1' "
-            f"OR substr(COALESCE(t._dirty, ''), {i + 1}, 1) = '1' THEN '1' ELSE '0' END"
-            for i in range(self._registered.width)
-        ]
+        if self._registered.is_append_only:
+            return append_only.doubted(self._engine, self._registered, self._run)
+        bits = ["'0'"] * self._registered.width
+        # A plan may be older than the mapping: a column that was dropped since is in no doubt.
+        for i in (column.position for column in self._registered.columns):
+            bits[i] = (
+                f"CASE WHEN substr(p._mask, {i + 1}, 1) = '1' "
+                f"OR substr(COALESCE(t._dirty, ''), {i + 1}, 1) = '1' THEN '1' ELSE '0' END"
+            )
+        some = f"NULLIF({' || '.join(bits)}, '{'0' * self._registered.width}')"
         # What is unknown as a whole: a key that Iterable may or may not have, or may have lost.
         whole = (
             f"t._dirty = '*' OR t._status IS NULL OR t._status = 'gone' OR p._op <> '{Op.CHANGED}'"
@@ -258,13 +277,19 @@ class Fold:
             "_identity": "CASE WHEN t._status = 'live' THEN COALESCE(t._identity, p._identity) "
             "ELSE p._identity END",
             "_status": "'live'",
-            "_dirty": f"CASE WHEN {whole} THEN '*' ELSE {' || '.join(bits)} END",
+            "_dirty": f"CASE WHEN {whole} THEN '*' ELSE {some} END",
             "_mapping": "COALESCE(t._mapping, 0)",
-            "_episode": "p._episode",
+            "_episode": "GREATEST(p._episode, t._episode)",
             "_origin": "COALESCE(t._origin, 'sent')",
             "_accepted_at": "t._accepted_at",
             "_run": self._run,
         }
+
+    def _doubt_overwritten(self, session: Session, ranges: Sequence[tuple[int, int]]) -> None:
+        # Nobody is overwritten where the plan itself becomes the snapshot: it was empty.
+        if self._adopted is None and not self._registered.is_append_only:
+            where = f"{_within(ranges)} AND p._route = '{SEND}'"
+            doubt_overwritten(self._engine, session, self._registered, plan=self._plan, where=where)
 
     def _in_doubt(self, session: Session, where: str) -> int:
         return self._write(session, where, self._doubted())
@@ -311,6 +336,7 @@ class Fold:
                 f"e.retry_after_s AS retry_after_s {joined}"
             )
         )
+        failpoint("writing_rejects")
 
     def _upsert_rejections(self, rows: str) -> str:
         table, sync = self._engine.table("rejections"), self._registered.sync_id

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from iterable_sync.errors import LeaseLost
+from iterable_sync.errors import LeaseLost, StateLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,8 +59,8 @@ class Lease:
             (scope,),
         )
         taken = session.execute(
-            f"UPDATE {leases} SET token = token + 1, holder = ?, held_until = {self._until()} "
-            "WHERE scope = ? AND held_until < now()",
+            f"UPDATE {leases} SET token = token + 1, holder = ?, held_until = {self._until()}, "
+            "wanted_until = NULL WHERE scope = ? AND held_until < now()",
             (self._holder, scope),
         )
         if taken != 1:
@@ -72,6 +72,18 @@ class Lease:
             self._renewed_at[scope] = before
         self._start()
         return int(token)
+
+    def give_back(self, session: Session, scope: str) -> None:
+        """Give one lease back and keep the others."""
+        with self._lock:
+            self._tokens.pop(scope, None)
+            self._renewed_at.pop(scope, None)
+        # The token moves on: a heartbeat that is under way must not renew what nobody holds.
+        session.execute(
+            f"UPDATE {self._engine.table('leases')} SET token = token + 1, holder = '', "
+            "held_until = now() - INTERVAL '1 second' WHERE scope = ? AND holder = ?",
+            (scope, self._holder),
+        )
 
     def holder_of(self, session: Session, scope: str) -> str:
         """Name who holds a lease."""
@@ -120,13 +132,17 @@ class Lease:
             tokens, self._tokens = dict(self._tokens), {}
         if not tokens:
             return
-        with self._engine.session() as session:
-            for scope, token in tokens.items():
-                session.execute(
-                    f"UPDATE {self._engine.table('leases')} "
-                    "SET held_until = now() - INTERVAL '1 second' WHERE scope = ? AND token = ?",
-                    (scope, token),
-                )
+        try:
+            with self._engine.session() as session:
+                for scope, token in tokens.items():
+                    session.execute(
+                        f"UPDATE {self._engine.table('leases')} SET held_until = "
+                        "now() - INTERVAL '1 second' WHERE scope = ? AND token = ?",
+                        (scope, token),
+                    )
+        except StateLost as error:
+            # They run out by themselves, and this must not hide how the run ended.
+            log.warning("leases not given back: %s", error)
 
     def _is_lost(self, scope: str) -> LeaseLost:
         self._lost = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from iterable_sync.state import late
 from iterable_sync.state.fold import Fold
 
 if TYPE_CHECKING:
@@ -21,18 +22,23 @@ def fold_leftovers(
     """
     Fold what such runs of a sync recorded, doubt what they left open, and drop their plans.
 
+    What was left open is doubted once more later, see :mod:`iterable_sync.state.late`; not where
+    the run said that its last request was over, nor of append-only syncs, whose rows have ids.
+
     Raises:
         LeaseLost: nothing was written for the run at hand.
     """
     runs = session.rows(
-        f"SELECT run_id, plan_table FROM {engine.table('runs')} "
+        f"SELECT run_id, plan_table, woke_at IS NOT NULL FROM {engine.table('runs')} "
         "WHERE sync_id = ? AND state = 'running'",
         (registered.sync_id,),
     )
-    for run_id, plan_table in runs:
+    for run_id, plan_table, is_over in runs:
         with session.transaction():
             if plan_table and engine.columns_of(session, plan_table):
                 fold = Fold(engine, registered, run_id, plan_table)
+                if not is_over and not registered.is_append_only:
+                    late.remember(engine, session, registered, run_id, plan_table)
                 folded = fold.settled(session)
                 folded += fold.left_open(session)
                 log.info(
@@ -51,3 +57,4 @@ def fold_leftovers(
                 (run_id,),
             )
             lease.check(session)
+    late.fold_again(engine, session, registered, lease)

@@ -23,16 +23,23 @@ _TABLES = {
         "sync_id integer PRIMARY KEY, project text NOT NULL, sync text NOT NULL, "
         "object text NOT NULL, key_columns text NOT NULL, fields text NOT NULL, "
         "mapping_version integer NOT NULL, sql_hash text NOT NULL, snapshot_table text NOT NULL, "
-        "as_of timestamptz, created_at timestamptz NOT NULL, UNIQUE (project, sync)"
+        "as_of timestamptz, cursor_at text, unresolved_since text, low_water text, "
+        "snapshot_run text, pruned_at timestamptz, created_at timestamptz NOT NULL, "
+        "UNIQUE (project, sync)"
+    ),
+    "projects": (
+        "project text PRIMARY KEY, channels text NOT NULL, first_seen timestamptz NOT NULL"
     ),
     "leases": (
         "scope text PRIMARY KEY, token bigint NOT NULL, holder text NOT NULL, "
-        "held_until timestamptz NOT NULL"
+        "held_until timestamptz NOT NULL, wanted_until timestamptz"
     ),
     "runs": (
         "run_id text PRIMARY KEY, sync_id integer NOT NULL, token bigint NOT NULL, "
         "state text NOT NULL, plan_table text, mapping_version integer, as_of timestamptz, "
-        "started_at timestamptz NOT NULL, ended_at timestamptz, counts text"
+        "started_at timestamptz NOT NULL, ended_at timestamptz, counts text, "
+        "late_table text, second_fold_at timestamptz, woke_at timestamptz, "
+        "batches integer, requests bigint, bytes_sent bigint, request_seconds double precision"
     ),
     "batches": (
         "run_id text NOT NULL, token bigint NOT NULL, number integer NOT NULL, "
@@ -87,6 +94,21 @@ class Registered:
         """The columns that are mapped now, key first."""
         live = [f.column for f in self.fields if not f.dropped]
         return tuple(sorted(live, key=lambda c: (not c.is_key, c.position)))
+
+    @property
+    def is_append_only(self) -> bool:
+        """Whether rows happen once: only those have a time of their own."""
+        return any(c.role is Role.CREATED_AT for c in self.columns)
+
+    @property
+    def time(self) -> Column:
+        """The column with the time of append-only rows."""
+        return next(c for c in self.columns if c.role is Role.CREATED_AT)
+
+    @property
+    def remembered(self) -> tuple[Column, ...]:
+        """The columns whose values the snapshot has."""
+        return tuple(c for c in self.columns if c.is_key or not self.is_append_only)
 
     @property
     def width(self) -> int:
@@ -159,6 +181,28 @@ def find(engine: StateEngine, session: Session, project: str, sync: str) -> Regi
         sql_hash=sql_hash,
         as_of=as_of,
     )
+
+
+def the_sync(engine: StateEngine, session: Session, project: str, sync: str) -> int:
+    """
+    Give the number of a sync that has run.
+
+    Raises:
+        ConfigError: there is none; names those that there are.
+    """
+    known = (
+        session.rows(
+            f"SELECT sync, sync_id FROM {engine.table('syncs')} WHERE project = ? ORDER BY sync",
+            (project,),
+        )
+        if engine.columns_of(session, "syncs")
+        else []
+    )
+    for name, sync_id in known:
+        if name == sync:
+            return int(sync_id)
+    names = ", ".join(repr(name) for name, _ in known) or "none"
+    raise ConfigError(f"no sync {sync!r} of project {project} has run; known here: {names}")
 
 
 def reconcile(
@@ -266,9 +310,13 @@ def check_owners(
     """
     Refuse a field that another sync of the same object and project maps.
 
+    Append-only rows own nothing: each is a thing of its own.
+
     Raises:
         ConfigError: names the first owner.
     """
+    if registered.is_append_only:
+        return
     mine = {c.field: c.name for c in registered.columns if c.role is Role.FIELD and not c.is_key}
     others = session.rows(
         f"SELECT sync, fields FROM {engine.table('syncs')} "
@@ -314,14 +362,13 @@ def save(
                 registered.snapshot_table,
             ),
         )
-        session.execute(f"CREATE TABLE {snapshot} ({snapshot_ddl(engine, registered)})")
-        if dialect.name == "postgres":
-            keys = ", ".join(dialect.quote(k) for k in registered.key_columns)
-            session.execute(f"ALTER TABLE {snapshot} ADD PRIMARY KEY ({keys})")
+        create_snapshot(engine, session, registered)
         return replace(registered, sync_id=number, new_columns=(), dropped_columns=())
-    for name in registered.dropped_columns:
+    # Those of an append-only sync are its key, which never changes.
+    is_whole = not registered.is_append_only
+    for name in registered.dropped_columns if is_whole else ():
         session.execute(f"ALTER TABLE {snapshot} DROP COLUMN {dialect.quote(name)}")
-    for column in registered.new_columns:
+    for column in registered.new_columns if is_whole else ():
         session.execute(
             f"ALTER TABLE {snapshot} ADD COLUMN {dialect.quote(column.name)} "
             f"{dialect.ddl_type(column)}"
@@ -334,11 +381,21 @@ def save(
     return replace(registered, new_columns=(), dropped_columns=())
 
 
+def create_snapshot(engine: StateEngine, session: Session, registered: Registered) -> None:
+    """Make an empty snapshot."""
+    snapshot, dialect = engine.table(registered.snapshot_table), engine.dialect
+    session.execute(f"CREATE TABLE {snapshot} ({snapshot_ddl(engine, registered)})")
+    if dialect.name == "postgres":
+        keys = ", ".join(dialect.quote(k) for k in registered.key_columns)
+        session.execute(f"ALTER TABLE {snapshot} ADD PRIMARY KEY ({keys})")
+
+
 def snapshot_ddl(engine: StateEngine, registered: Registered) -> str:
     """Give the columns of a snapshot table."""
     dialect = engine.dialect
-    own = [f"{dialect.quote(c.name)} {dialect.ddl_type(c)}" for c in registered.columns]
-    return ", ".join([*own, *(f"{name} {kind}" for name, kind in SNAPSHOT_BOOKKEEPING)])
+    own = [f"{dialect.quote(c.name)} {dialect.ddl_type(c)}" for c in registered.remembered]
+    more = _APPEND_ONLY_BOOKKEEPING if registered.is_append_only else ()
+    return ", ".join([*own, *(f"{name} {kind}" for name, kind in SNAPSHOT_BOOKKEEPING + more)])
 
 
 SNAPSHOT_BOOKKEEPING = (
@@ -351,6 +408,8 @@ SNAPSHOT_BOOKKEEPING = (
     ("_accepted_at", "timestamptz"),
     ("_run", "text"),
 )
+# When it happened, and since when it is in doubt.
+_APPEND_ONLY_BOOKKEEPING = (("_event_at", "text"), ("_doubted_at", "timestamptz"))
 
 
 def _table_name(project: str, sync: str) -> str:

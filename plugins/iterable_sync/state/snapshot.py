@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iterable_sync.state.marker import remember
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -64,6 +66,7 @@ def write_rows(
         written += session.execute(f"DELETE FROM {snapshot} AS t USING {table} AS p WHERE {on}")
         session.execute(f"INSERT INTO {snapshot} ({names}) SELECT {names} FROM {table}")
     session.execute(f"DROP TABLE {table}")
+    remember(engine, session, registered.sync_id, new["_run"])
     return written
 
 

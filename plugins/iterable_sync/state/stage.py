@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from iterable_sync.errors import DuplicateKeys
+from iterable_sync.failpoints import failpoint
 from iterable_sync.identity import USER_ID_PREFIX, identity_sql
 from iterable_sync.rows import Column, NullPolicy, ProjectType, Role, WireType
 from iterable_sync.state.dialects.base import arrow_schema
+from iterable_sync.state.window import asked, in_window
 from iterable_sync.values import Reason
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from iterable_sync.state.columns import Model
     from iterable_sync.state.dialects.base import Session, Source, StateEngine
+    from iterable_sync.state.window import Window
 
 SKIP = "skip"
 """In ``_reject``: the row waits, because a column with the NULL policy *skip* is NULL."""
@@ -52,6 +55,7 @@ def stage(
     model: Model,
     columns: Sequence[Column],
     project_type: ProjectType,
+    window: Window | None = None,
 ) -> Staged:
     """
     Stage the model's rows with ``_identity`` and ``_reject``; every key is there once.
@@ -59,20 +63,33 @@ def stage(
     Args:
         columns: the model's columns with their places in the sync, in the model's order.
 
+        window: of append-only rows, of which several may be of one identity.
+
     Raises:
         DuplicateKeys: two rows share a key; nothing was planned.
     """
     staged = Staged(f"{engine.temporary}{_STAGE}", 0)
+    sql = model.sql if window is None else asked(source, model, window)
+    time = next(
+        (f"b.{engine.dialect.quote(c.name)}" for c in columns if c.role is Role.CREATED_AT), ""
+    )
+    kept = "TRUE" if window is None else in_window(engine, time, window)
     if engine.same_database(source):
         with engine.query_here(session, source), _model_errors(engine):
-            rows = f"({_select(model, columns)})"
-            _create(engine, session, staged.table, rows, model, columns, project_type, "NULL")
+            rows = f"({_select(model, columns, sql)})"
+            _create(engine, session, staged.table, rows, model, columns, project_type, "NULL", kept)
+            failpoint("mid_query")
     else:
-        incoming = _copy(engine, session, source, model, columns, staged)
-        _create(engine, session, staged.table, incoming, model, columns, project_type, "b._note")
+        incoming = _copy(engine, session, source, sql, model, columns, staged)
+        _create(
+            engine, session, staged.table, incoming, model, columns, project_type, "b._note", kept
+        )
         session.execute(f"DROP TABLE {incoming}")
     _check_keys(engine, session, staged, model, columns)
-    _reject_duplicate_identities(session, staged, columns, has_newest=model.newest_by is not None)
+    if window is None:
+        _reject_duplicate_identities(
+            session, staged, columns, has_newest=model.newest_by is not None
+        )
     return staged
 
 
@@ -87,14 +104,14 @@ def _model_errors(engine: StateEngine) -> Iterator[None]:
         raise
 
 
-def _select(model: Model, columns: Sequence[Column]) -> str:
+def _select(model: Model, columns: Sequence[Column], sql: str) -> str:
     named = [
         f'{expression} AS "{column.name.replace(chr(34), chr(34) * 2)}"'
         for expression, column in zip(model.select, columns, strict=True)
     ]
     if model.newest_by is not None:
         named.append(f"{model.newest_by} AS _newest")
-    return f"SELECT {', '.join(named)} FROM (\n{model.sql}\n) AS q"
+    return f"SELECT {', '.join(named)} FROM (\n{sql}\n) AS q"
 
 
 def _create(
@@ -106,6 +123,7 @@ def _create(
     columns: Sequence[Column],
     project_type: ProjectType,
     note: str,
+    kept: str,
 ) -> None:
     quote = engine.dialect.quote
     by_role = {c.role: f"b.{quote(c.name)}" for c in columns if c.role is not Role.FIELD}
@@ -124,7 +142,7 @@ def _create(
     session.execute(
         f"CREATE TEMP TABLE {table} AS SELECT {names}{newest}, c._identity, {reject} AS _reject "
         f"FROM (SELECT b.*, {identity} AS _identity, CAST({note} AS text) AS _noted "
-        f"FROM {rows} AS b) AS c"
+        f"FROM {rows} AS b WHERE {kept}) AS c"
     )
 
 
@@ -140,6 +158,7 @@ def _copy(
     engine: StateEngine,
     session: Session,
     source: Source,
+    sql: str,
     model: Model,
     columns: Sequence[Column],
     staged: Staged,
@@ -159,7 +178,7 @@ def _copy(
     session.execute(f"CREATE TEMP TABLE {table} ({', '.join([*ddl, '_note text'])})")
     noted = schema.append(pa.field("_note", pa.string()))
     keys = [i for i, c in enumerate(columns) if c.is_key]
-    with source.read(model.sql, select, schema) as batches:
+    with source.read(sql, select, schema) as batches:
         session.load(table, noted, _mend_texts(batches, noted, keys, staged, engine))
     return table
 
@@ -182,6 +201,7 @@ def _mend_texts(
     import pyarrow.compute as pc
 
     for batch in batches:
+        failpoint("mid_query")
         note = pa.nulls(batch.num_rows, pa.string())
         lost = pa.array([False] * batch.num_rows)
         arrays = list(batch.columns)

@@ -12,6 +12,7 @@ from iterable_sync.rows import Column, StateType, WireType
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     import pyarrow as pa
 
@@ -24,6 +25,14 @@ class SourceColumn:
 
     name: str
     type: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTime:
+    """A column of the model with a time, as the engine names it; ``naive`` has no zone."""
+
+    name: str
+    naive: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +124,7 @@ class StateEngine(ABC):
 
     dialect: Dialect
     commit_window_s: float
-    """At least this long between two visits of a push (an open of the file costs)."""
+    """At least this long between two visits of a push (an open of the file, or a commit, costs)."""
 
     temporary: str
     """Prefix, with its dot, of temporary tables."""
@@ -129,6 +138,18 @@ class StateEngine(ABC):
     @abstractmethod
     def session(self) -> AbstractContextManager[Session]:
         """Connect; autocommit outside of :meth:`Session.transaction`."""
+
+    def without_trace(self) -> AbstractContextManager[StateEngine]:
+        """Give the engine for a run that writes temporary tables only."""
+        return nullcontext(self)
+
+    def transaction_number(self, session: Session) -> int | None:
+        """Give the number by which the transaction at hand is known later; None where none is."""
+        return None
+
+    def has_committed(self, session: Session, number: int) -> bool | None:
+        """Say whether a transaction happened; None while it goes on."""
+        return False
 
     def visits_follow(self) -> AbstractContextManager[None]:
         """Say that sessions of the block follow each other, so that opening may be saved."""
@@ -145,6 +166,10 @@ class StateEngine(ABC):
     @abstractmethod
     def columns_of(self, session: Session, table: str) -> list[str]:
         """Give the column names of a state table, or none if there is no such table."""
+
+    @abstractmethod
+    def tables_of(self, session: Session, prefix: str) -> list[str]:
+        """Give the names of the state tables that begin so."""
 
     def can_rename(self, session: Session, plan: str, snapshot: str) -> bool:
         """Say whether a plan can take a snapshot's name: it is cheap, and columns fit."""
@@ -266,6 +291,24 @@ class Source(ABC):
         Args:
             select: expressions, one for each field of *schema*.
         """
+
+    def not_before(self, time: SourceTime, moment: datetime) -> str | None:
+        """
+        Give a condition over ``q``, over the bare column, so that an index or a partition helps.
+
+        Args:
+            moment: in UTC; a time without a zone is compared to its digits.
+
+        Returns:
+            None where the source cannot be asked for a part of the rows.
+        """
+        digits = moment.replace(tzinfo=None).isoformat(sep=" ")
+        literal = (
+            f"CAST('{digits}' AS timestamp)"
+            if time.naive
+            else f"CAST('{digits}+00:00' AS timestamp with time zone)"
+        )
+        return f"q.{self.quote(time.name)} >= {literal}"
 
     def expression(self, cast: Cast, name: str, zone: str | None) -> str:
         """Give the expression over ``q`` that brings a column, by its own name, into the stage."""

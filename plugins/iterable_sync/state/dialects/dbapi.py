@@ -49,10 +49,12 @@ from iterable_sync.state.dialects.dbapi_types import Kind, NoKind, cast_of, conv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
     import pyarrow as pa
 
     from iterable_sync.rows import WireType
+    from iterable_sync.state.dialects.base import SourceTime
 
 _ROWS = 10_000
 
@@ -127,6 +129,10 @@ class DbApiSource(Source):
         if cast.sql not in {*Kind}:
             raise ModelError(f"column {name!r} has {cast.sql}; {_HOW % name}")
         return json.dumps([name, cast.sql, zone, ""])
+
+    def not_before(self, time: SourceTime, moment: datetime) -> str | None:
+        """Give nothing: the model's own SQL is all that is run."""
+        return None
 
     def text(self, expression: str) -> str:
         """Turn an expression into text."""

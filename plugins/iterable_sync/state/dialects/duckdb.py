@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from iterable_sync.errors import ConfigError, ModelError, RetryLater
-from iterable_sync.rows import Column, StateType
 from iterable_sync.state.dialects.base import (
     Candidates,
     Cast,
-    Dialect,
     DiffSql,
     Session,
     Source,
     SourceColumn,
     StateEngine,
 )
-from iterable_sync.state.dialects.duckdb_file import catalog_name, connect, when_free
+from iterable_sync.state.dialects.duckdb_dialect import DuckDBDialect
+from iterable_sync.state.dialects.duckdb_file import (
+    catalog_name,
+    connect,
+    no_room,
+    when_free,
+)
 from iterable_sync.state.dialects.duckdb_types import duckdb_cast
 from iterable_sync.state.dialects.duckdb_visits import Visits
 
@@ -34,33 +38,6 @@ if TYPE_CHECKING:
     from iterable_sync.errors import IterableSyncError
 
 _READ_ROWS = 20_000
-
-
-class DuckDBDialect(Dialect):
-    """DuckDB's SQL."""
-
-    name = "duckdb"
-    max_identifier_bytes = 1_000
-    # A column of this name would hide the position of a row, by which the diff finds it again.
-    own_columns = frozenset({"rowid"})
-    max_key_bytes = None
-
-    def type_name(self, column: Column) -> str:
-        """Give the type of a column in state tables."""
-        if column.state is StateType.DECIMAL:
-            return f"DECIMAL(38,{column.scale})"
-        return {"bigint": "BIGINT", "double": "DOUBLE", "boolean": "BOOLEAN", "text": "VARCHAR"}[
-            column.state.value
-        ]
-
-    def cast(self, type_name: str) -> Cast:
-        """Give the way of a DuckDB type into the stage."""
-        return duckdb_cast(type_name)
-
-    def key_text(self, columns: Sequence[str]) -> str:
-        """Give the key as one text: itself, or a JSON array of its parts."""
-        texts = [f"CAST({c} AS VARCHAR)" for c in columns]
-        return texts[0] if len(texts) == 1 else f"CAST(to_json([{', '.join(texts)}]) AS VARCHAR)"
 
 
 class DuckDBSession:
@@ -104,11 +81,15 @@ class DuckDBSession:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit at the end of the block, roll back on an error."""
+        import duckdb
+
         self.connection.execute("BEGIN")
         try:
             yield
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            # Where even that fails the connection is done with, and what it did with it.
+            with suppress(duckdb.Error):
+                self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
 
@@ -235,6 +216,7 @@ class DuckDBState(StateEngine):
     ) -> None:
         self.path = path
         self.dialect = DuckDBDialect()
+        self._memory_limit = memory_limit
         self._catalog = catalog_name(path)
         self._visits = Visits(
             path,
@@ -249,8 +231,24 @@ class DuckDBState(StateEngine):
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Open the file for a visit."""
-        with self._visits.visit() as connection:
-            yield DuckDBSession(connection)
+        try:
+            with self._visits.visit() as connection:
+                yield DuckDBSession(connection)
+        except Exception as error:
+            if (full := no_room(self.path, error)) is not None:
+                raise full from None
+            raise
+
+    @contextmanager
+    def without_trace(self) -> Iterator[StateEngine]:
+        """Give this file, or one that is gone afterwards where there is none yet."""
+        if Path(self.path).exists():
+            yield self
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            # Of the same name, for it is the name of the database in SQL.
+            path = str(Path(folder) / Path(self.path).name)
+            yield DuckDBState(path, memory_limit=self._memory_limit)
 
     def visits_follow(self) -> AbstractContextManager[None]:
         """Keep the file open from a visit to one that follows within half a second."""
@@ -271,6 +269,17 @@ class DuckDBState(StateEngine):
                 "SELECT column_name FROM duckdb_columns() "
                 "WHERE database_name = ? AND table_name = ? ORDER BY column_index",
                 (self._catalog, table),
+            )
+        ]
+
+    def tables_of(self, session: Session, prefix: str) -> list[str]:
+        """Give the names of the tables of the file that begin so."""
+        return [
+            row[0]
+            for row in session.rows(
+                "SELECT table_name FROM duckdb_tables() "
+                "WHERE database_name = ? AND starts_with(table_name, ?) ORDER BY 1",
+                (self._catalog, prefix),
             )
         ]
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from iterable_sync.errors import ConfigError, StateBusy
+from iterable_sync.errors import ConfigError, RetryLater, StateBusy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +21,9 @@ OPEN_FOR_S = 60.0
 
 # Shorter than a process that syncs has the file closed between two of its visits.
 _LONGEST_PAUSE_S = 0.1
+
+_NO_ROOM = re.compile(r'Could not write (?:to )?file "(?P<file>[^"]*)": (?P<why>.+)')
+_NO_ROOM_S = 300.0
 
 # The last one is between threads of one process, while the other one is closing the file.
 _LOCKED = re.compile(
@@ -64,6 +67,8 @@ def when_free(path: str, action: Callable[[], _T]) -> _T:
         except duckdb.OperationalError as error:
             first = str(error).splitlines()[0]
             if not _LOCKED.search(first):
+                if (full := no_room(path, error)) is not None:
+                    raise full from None
                 if not isinstance(error, duckdb.IOException):
                     raise
                 raise ConfigError(f"cannot open the DuckDB file {path}: {first}") from None
@@ -73,6 +78,23 @@ def when_free(path: str, action: Callable[[], _T]) -> _T:
                 ) from None
         time.sleep(pause)
         pause = min(pause * 1.6, _LONGEST_PAUSE_S)
+
+
+def no_room(path: str, error: BaseException) -> RetryLater | None:
+    """Give what it means that DuckDB cannot write a file of a database; None if it is not that."""
+    import duckdb
+
+    if not isinstance(error, duckdb.Error):
+        return None
+    # The file itself, its log, or one beside it that takes what does not fit into memory.
+    found = _NO_ROOM.search(str(error).splitlines()[0])
+    if not found:
+        return None
+    return RetryLater(
+        f"DuckDB cannot write {found['file']} ({found['why']}), which it needs for {path}; what "
+        "was recorded is kept, make room there",
+        _NO_ROOM_S,
+    )
 
 
 def catalog_name(path: str) -> str:

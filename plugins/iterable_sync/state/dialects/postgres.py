@@ -6,7 +6,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from iterable_sync.errors import ModelError, RetryLater
+from iterable_sync.errors import ModelError, RetryLater, StateLost
 from iterable_sync.rows import Column, StateType
 from iterable_sync.state.dialects.base import (
     Candidates,
@@ -17,6 +17,13 @@ from iterable_sync.state.dialects.base import (
     Source,
     SourceColumn,
     StateEngine,
+)
+from iterable_sync.state.dialects.postgres_connection import (
+    connect,
+    identify,
+    in_words,
+    model_error,
+    state_lost,
 )
 from iterable_sync.state.dialects.postgres_copy import copy_in, copy_out
 from iterable_sync.state.dialects.postgres_types import COMPOSITE, postgres_cast
@@ -31,10 +38,6 @@ if TYPE_CHECKING:
 
 _MAX_IDENTIFIER_BYTES = 63
 _NUMERIC_OID = 1700
-
-# SQLSTATE classes of what another time may not be there: a lost connection, conflicts, exhausted
-# resources, locks, timeouts and shutdowns.
-_PASSING = ("08", "40", "53", "55", "57", "58")
 
 
 class PostgresDialect(Dialect):
@@ -110,69 +113,6 @@ class PostgresSession:
             yield
 
 
-def connect(conninfo: str, *, read_only: bool = False) -> psycopg.Connection[Any]:
-    """
-    Connect in autocommit, without server-side prepared statements.
-
-    Raises:
-        RetryLater: the server cannot be reached; the message holds no connection string.
-    """
-    import psycopg
-
-    try:
-        connection = psycopg.connect(
-            conninfo, autocommit=True, prepare_threshold=None, client_encoding="UTF8"
-        )
-    except psycopg.OperationalError as error:
-        raise RetryLater(f"cannot connect to Postgres: {type(error).__name__}") from None
-    # Types become text in one way, whatever a role or database prefers; the time zone stays
-    # theirs, models may rely on it.
-    connection.execute(
-        "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET bytea_output = 'hex'; "
-        "SET extra_float_digits = 1"
-    )
-    if read_only:
-        # Holds for single statements too, which psycopg's own read_only does not.
-        connection.execute("SET default_transaction_read_only = on")
-    return connection
-
-
-def model_error(error: Exception) -> IterableSyncError | None:
-    """Give what an error of psycopg, while a model runs, means for the run."""
-    import psycopg
-
-    if not isinstance(error, psycopg.Error):
-        return None
-    state = error.sqlstate
-    if state is None or state.startswith(_PASSING):
-        return RetryLater(f"Postgres ended the model SQL: {state or type(error).__name__}")
-    return ModelError(f"Postgres cannot run the model SQL: {state} {_words(error)}")
-
-
-def _words(error: psycopg.Error) -> str:
-    """Give what may be shown: only messages about syntax and rights (class 42) quote no row."""
-    is_about_sql = (error.sqlstate or "").startswith("42")
-    return (is_about_sql and error.diag.message_primary) or type(error).__name__
-
-
-def _identify(conninfo: str) -> tuple[str, ...] | None:
-    """Identify a database as one role sees it, whatever connection string led to it."""
-    import psycopg
-
-    connection = connect(conninfo)
-    try:
-        # Another role may not read the model's tables, another search_path finds others, another
-        # zone gives other texts: then a copy, read as the warehouse connection says, is right.
-        return connection.execute(
-            "SELECT system_identifier::text, current_database(), current_user::text, "
-            "current_setting('search_path'), current_setting('TimeZone') FROM pg_control_system()"
-        ).fetchone()
-    except psycopg.Error:
-        return None  # hosted servers may not show it; a copy is then the safe way
-    finally:
-        connection.close()
-
-
 class PostgresSource(Source):
     """A Postgres database that models are read from, in read-only transactions."""
 
@@ -244,7 +184,7 @@ def describe(connection: psycopg.Connection[Any], sql: str) -> list[SourceColumn
         if isinstance(known, RetryLater):
             raise known from None
         raise ModelError(
-            f"Postgres does not take the model SQL: {error.sqlstate} {_words(error)}"
+            f"Postgres does not take the model SQL: {error.sqlstate} {in_words(error)}"
         ) from None
     return [SourceColumn(d.name, t) for d, t in zip(described, named, strict=True)]
 
@@ -272,10 +212,15 @@ class PostgresState(StateEngine):
         schema: made if absent.
     """
 
-    commit_window_s = 0.0
+    # A commit waits for the disk: without a limit of requests, one for each answer costs a seventh
+    # of the run.
+    commit_window_s = 0.1
     temporary = "pg_temp."
     holds_nul = False
     row_lock = " FOR SHARE"
+    # A worker that freezes within a transaction has locked its lease: without a limit nobody could
+    # take over as long as it stays frozen, which a paused machine does for hours.
+    idle_in_transaction_s = 60.0
 
     def __init__(self, conninfo: str, *, schema: str = "iterable_sync") -> None:
         self.conninfo = conninfo
@@ -290,14 +235,32 @@ class PostgresState(StateEngine):
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         if connection is None or connection.closed:
-            connection = connect(self.conninfo)
+            try:
+                connection = connect(
+                    self.conninfo, idle_in_transaction_s=self.idle_in_transaction_s
+                )
+            except RetryLater as error:
+                raise StateLost(f"{error}, where state is kept") from None
         try:
             yield PostgresSession(connection)
-        except BaseException:
+        except BaseException as error:
             connection.close()
-            raise
+            if (lost := state_lost(error)) is None:
+                raise
+            # What ended this one, a restart or a proxy, has most likely ended the idle ones too.
+            self.close()
+            raise lost from None
         with self._lock:
             self._idle.append(connection)
+
+    def transaction_number(self, session: Session) -> int | None:
+        """Give the number by which the transaction at hand is known later."""
+        return int(session.rows("SELECT txid_current()")[0][0])
+
+    def has_committed(self, session: Session, number: int) -> bool | None:
+        """Say whether a transaction happened; None while it goes on."""
+        status = session.rows("SELECT txid_status(?)", (number,))[0][0]
+        return None if status == "in progress" else status == "committed"
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -327,6 +290,17 @@ class PostgresState(StateEngine):
             )
         ]
 
+    def tables_of(self, session: Session, prefix: str) -> list[str]:
+        """Give the names of the schema's tables that begin so."""
+        return [
+            row[0]
+            for row in session.rows(
+                "SELECT tablename FROM pg_tables "
+                "WHERE schemaname = ? AND starts_with(tablename::text, ?) ORDER BY 1",
+                (self.schema, prefix),
+            )
+        ]
+
     def check_source(self, source: Source) -> None:
         """Nothing to refuse: state has a schema of its own."""
 
@@ -336,8 +310,8 @@ class PostgresState(StateEngine):
             return False
         if source.conninfo == self.conninfo:
             return True
-        mine = _identify(self.conninfo)
-        return mine is not None and mine == _identify(source.conninfo)
+        mine = identify(self.conninfo)
+        return mine is not None and mine == identify(source.conninfo)
 
     def model_error(self, error: Exception) -> IterableSyncError | None:
         """Give what an error of psycopg, while a model runs, means for the run."""

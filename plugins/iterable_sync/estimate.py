@@ -1,0 +1,116 @@
+"""What a plan would cost to send, worked out without sending: the figures of a dry run."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import TYPE_CHECKING
+
+from iterable_sync.batching import split
+from iterable_sync.names import dotted, shown
+from iterable_sync.payloads import as_block
+from iterable_sync.retrying import read_patiently
+from iterable_sync.rows import Role
+from iterable_sync.sync_object import MapContext
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    from iterable_sync.client import IterableClient
+    from iterable_sync.rows import RunReport
+    from iterable_sync.spec import SyncSpec
+    from iterable_sync.state import SyncState
+    from iterable_sync.sync_object import SyncObject
+
+
+def estimate(
+    spec: SyncSpec,
+    sync_object: SyncObject,
+    state: SyncState,
+    client: IterableClient,
+    report: RunReport,
+    *,
+    rows: int,
+    frame: pd.DataFrame,
+    sleep: Callable[[float], None],
+) -> None:
+    """
+    Put requests, bytes, seconds at the limit and new fields into a report.
+
+    Asks Iterable for its fields, and nothing else.
+
+    Args:
+        rows: how many would be sent.
+
+        frame: the first of them; where it is all of them, the figures are exact but for what
+            Iterable refuses.
+
+    Raises:
+        RetryLater: Iterable cannot be asked now.
+    """
+    known: dict[str, str] = {}
+    if sync_object.has_listed_fields:
+        # Spreads waits; nothing secret hangs on it.
+        rng = random.Random()  # noqa: S311
+        known = read_patiently(client.known_fields, rng=rng, sleep=sleep)
+    if frame.empty:
+        return
+    context = MapContext(
+        columns=state.columns,
+        project_type=client.project.type,
+        merge_nested_objects=spec.merge_nested_objects,
+        known_types=known,
+        project=client.project.name,
+        sync=spec.sync,
+        event_name=spec.event_name,
+        create_new_fields=spec.new_fields != "fail",
+    )
+    payloads, rejections = sync_object.payloads(frame, context)
+    overhead = len(sync_object.body([], create_new_fields=False))
+    batches = [
+        batch
+        for batch in split(
+            payloads,
+            rejections,
+            seq_lo=int(frame["_seq"].iloc[0]),
+            seq_hi=int(frame["_seq"].iloc[-1]),
+            max_rows=min(spec.batch_rows, sync_object.max_rows),
+            max_bytes=spec.batch_bytes,
+            overhead_bytes=overhead,
+        )
+        if batch.payloads
+    ]
+    size = sum(
+        overhead + len(batch.payloads) - 1 + sum(len(p.body) for p in batch.payloads)
+        for batch in batches
+    )
+    scale = rows / len(frame)
+    report.requests = math.ceil(len(batches) * scale)
+    report.bytes_sent = math.ceil(size * scale)
+    report.seconds["sending, at the limit"] = report.requests / (
+        spec.requests_per_s or sync_object.requests_per_s
+    )
+    if scale > 1:
+        report.notes.append(
+            f"requests, bytes and seconds are those of the first {len(frame)} of {rows} rows, "
+            "multiplied"
+        )
+    if sync_object.has_listed_fields:
+        mapped = {dotted(c.field) for c in state.columns if c.role is Role.FIELD}
+        listed = {part for name in known for part in _upwards(name)}
+        report.new_fields = shown(as_block(payloads).fields.beyond(listed), mapped)
+        if report.new_fields and spec.new_fields == "fail":
+            report.notes.append("new_fields='fail': a run would end before it sends anything")
+    if rejections:
+        refused = len({rejection.seq for rejection in rejections})
+        report.notes.append(
+            f"of {len(frame)} rows {refused} have values that would be refused before sending"
+        )
+
+
+def _upwards(name: str) -> list[str]:
+    """Give a dotted name and the objects that it lies in: each is known where a part is."""
+    parts = name.split(".")
+    return [".".join(parts[: i + 1]) for i in range(len(parts))]

@@ -1,0 +1,353 @@
+"""
+A run until its plan stands: its lease, what crashed runs left, stage, plan, approvals.
+
+What happens with the plan is :mod:`iterable_sync.state.runs`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+from iterable_sync.errors import AlreadyRunning, ConfigError, Superseded
+from iterable_sync.failpoints import failpoint
+from iterable_sync.names import check as check_fields
+from iterable_sync.state import append_only, diff, marker
+from iterable_sync.state.approvals import Approvals
+from iterable_sync.state.columns import understand
+from iterable_sync.state.fold import Folded
+from iterable_sync.state.lanes import Lane
+from iterable_sync.state.leases import Lease
+from iterable_sync.state.plan_rows import read_rows
+from iterable_sync.state.projects import Seen, recognise
+from iterable_sync.state.recovery import fold_leftovers
+from iterable_sync.state.registry import (
+    Registered,
+    check_owners,
+    find,
+    install,
+    lock,
+    reconcile,
+    save,
+    snapshot_ddl,
+)
+from iterable_sync.state.requeue import Waiting, waiting
+from iterable_sync.state.stage import Staged, stage
+from iterable_sync.state.transactions import transact
+from iterable_sync.state.window import Window, find_window, newest_in
+from iterable_sync.values import can_become
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    import pandas as pd
+
+    from iterable_sync.rows import Column, Op, Project
+    from iterable_sync.spec import SyncSpec
+    from iterable_sync.state.dialects.base import Session, Source, StateEngine
+
+FIRST_ROWS = 20_000
+"""So many rows of its plan a dry run looks at; its tables are gone afterwards."""
+
+
+class PlannedRun:
+    """
+    State of one run that plans.
+
+    Args:
+        lane: of the sync object.
+
+        is_append_only: rows happen once; see :mod:`iterable_sync.state.append_only`.
+
+        clock, sleep: monotonic seconds.
+
+    Raises:
+        ConfigError: state cannot be kept beside this source.
+    """
+
+    def __init__(
+        self,
+        engine: StateEngine,
+        source: Source,
+        spec: SyncSpec,
+        project: Project,
+        lane: str,
+        *,
+        is_append_only: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        engine.check_source(source)
+        self._engine = engine
+        self._source = source
+        self._spec = spec
+        self._project = project
+        self.is_append_only = is_append_only
+        self._clock = clock
+        self._sleep = sleep
+        self.run_id = uuid.uuid4().hex
+        holder = f"{socket.gethostname()}:{os.getpid()}:{self.run_id[:8]}"
+        self.lease = Lease(engine, holder, spec.lease_s, clock)
+        self.lane = Lane(
+            engine,
+            self.lease,
+            f"lane:{project.name}/{lane}",
+            wait_s=spec.lane_wait_s,
+            clock=clock,
+            sleep=sleep,
+        )
+        self.commit_window_s = engine.commit_window_s
+        self._token = 0
+        self._known: Registered | None = None
+        self._made: diff.Plan | None = None
+        self._window: Window | None = None
+        self._newest: str | None = None
+        self.folded = Folded()
+        self.waiting: list[Waiting] = []
+        self.seconds_reading = 0.0
+        self.first_rows: pd.DataFrame | None = None
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The mapped columns of the sync, key first."""
+        return self._registered.columns
+
+    @property
+    def snapshot_table(self) -> str:
+        """The quoted, qualified name of the sync's snapshot."""
+        return self._engine.table(self._registered.snapshot_table)
+
+    def begin(self) -> None:
+        """
+        Take the sync's lease and fold what a crashed run left.
+
+        Raises:
+            AlreadyRunning: another run holds the sync.
+
+            Superseded: a run with a newer ``as_of`` has completed.
+        """
+        name = f"{self._project.name}/{self._spec.sync}"
+        with self._engine.session() as session:
+            install(self._engine, session)
+            token = self.lease.acquire(session, f"sync:{name}")
+            if token is None:
+                holder = self.lease.holder_of(session, f"sync:{name}")
+                raise AlreadyRunning(f"sync {name} is held by {holder}")
+            self._token = token
+            failpoint("lease_taken")
+            self._known = find(self._engine, session, self._project.name, self._spec.sync)
+            if self._known is None:
+                return
+            marker.look(self._engine, session, self._registered)
+            fold_leftovers(self._engine, session, self._registered, self.lease)
+            if not self.is_append_only:
+                self._refuse_older(session)
+
+    def plan(self) -> tuple[Staged, diff.Plan]:
+        """
+        Stage the model and write the plan.
+
+        Raises:
+            ConfigError, SyncAborted: nothing was sent.
+        """
+        engine, spec = self._engine, self._spec
+        model = understand(spec, self._source, engine.dialect, is_append_only=self.is_append_only)
+        check_fields(
+            model.columns,
+            merge_nested_objects=spec.merge_nested_objects,
+            is_profile=not self.is_append_only,
+        )
+        _check_types(model.columns)
+        with engine.session() as session:
+            known = self._known
+            if spec.dry_run:
+                known = find(engine, session, self._project.name, spec.sync)
+            registered = reconcile(
+                known,
+                model.columns,
+                sync=spec.sync,
+                project=self._project.name,
+                object_name=spec.object,
+                sql=_declared(spec),
+            )
+            if spec.dry_run:
+                plan_table, snapshot = self._dry(session, registered)
+            else:
+                registered = self._register(session, registered)
+                plan_table = engine.table(self._plan_name(registered))
+                snapshot = engine.table(registered.snapshot_table)
+            self._known = registered
+            placed = {c.name: c for c in registered.columns}
+            columns = [placed[c.name] for c in model.columns]
+            if self.is_append_only:
+                self._window = find_window(engine, session, spec, registered.sync_id)
+            staged = stage(
+                engine, session, self._source, model, columns, self._project.type, self._window
+            )
+            self._made = self._make_plan(session, registered, staged, plan_table, snapshot)
+            if registered.sync_id:
+                self._meet_approvals(session, self._made, snapshot)
+            session.execute(f"DROP TABLE {staged.table}")
+            engine.after_plan(session, plan_table)
+            if spec.dry_run:
+                self.first_rows = read_rows(
+                    engine, session, plan_table, self.columns, f"TRUE LIMIT {FIRST_ROWS}"
+                )
+            return staged, self._made
+
+    def _make_plan(
+        self,
+        session: Session,
+        registered: Registered,
+        staged: Staged,
+        plan_table: str,
+        snapshot: str,
+    ) -> diff.Plan:
+        if self._window is None:
+            return diff.make_plan(
+                self._engine,
+                session,
+                self._spec,
+                registered,
+                staged,
+                plan_table=plan_table,
+                snapshot=snapshot,
+                is_temporary=self._spec.dry_run,
+            )
+        time = self._engine.dialect.quote(registered.time.name)
+        self._newest = newest_in(session, staged.table, time)
+        return append_only.make_plan(
+            self._engine,
+            session,
+            self._spec,
+            registered,
+            staged,
+            self._window,
+            plan_table=plan_table,
+            snapshot=snapshot,
+            is_temporary=self._spec.dry_run,
+        )
+
+    def _meet_approvals(self, session: Session, plan: diff.Plan, snapshot: str) -> None:
+        """Let go what a person approved, and note a snapshot that is not the sync's."""
+        doubted = diff.in_doubt(self._engine, self._registered, snapshot)
+        if self._spec.dry_run:
+            plan.approved = self._approvals.take(session, plan.table, but_for=doubted)
+        else:
+            with session.transaction():
+                plan.approved = self._approvals.take(session, plan.table, but_for=doubted)
+                if plan.is_lost:
+                    marker.note_lost(self._engine, session, self._sync_id)
+                self.lease.check(session)
+        if plan.approved:
+            diff.recount(session, plan)
+        if plan.total(route=diff.STILL_REJECTED):
+            self.waiting = waiting(self._engine, session, self._sync_id, plan.table)
+
+    def hold(self, ops: Sequence[Op], guard: str) -> int:
+        """Hold the planned changes of some kinds, but for approved ones; give their number."""
+        but_for = self._approvals.let_through(guard)
+        with self._engine.session() as session:
+            return diff.hold(session, self._plan, ops, guard, but_for=but_for)
+
+    def recognise_project(self, channels: Collection[int]) -> Seen:
+        """Compare the project's channels with those that it had."""
+        return transact(
+            self._engine,
+            lambda session: recognise(self._engine, session, self._project.name, channels),
+            self._sleep,
+        )
+
+    @property
+    def _registered(self) -> Registered:
+        if self._known is None:
+            raise RuntimeError("the sync is not registered yet: plan() comes first")
+        return self._known
+
+    @property
+    def _plan(self) -> diff.Plan:
+        if self._made is None:
+            raise RuntimeError("there is no plan yet: plan() comes first")
+        return self._made
+
+    @property
+    def _approvals(self) -> Approvals:
+        run_id = None if self._spec.dry_run else self.run_id
+        return Approvals(self._engine, self._sync_id, run_id)
+
+    @property
+    def _sync_id(self) -> int:
+        return self._registered.sync_id
+
+    def _register(self, session: Session, registered: Registered) -> Registered:
+        engine, project, sync = self._engine, self._project.name, self._spec.sync
+        with session.transaction():
+            lock(engine, session)
+            check_owners(engine, session, registered, project=project, sync=sync)
+            registered = save(engine, session, registered, project=project, sync=sync)
+            session.execute(
+                f"INSERT INTO {engine.table('runs')} "
+                "(run_id, sync_id, token, state, plan_table, mapping_version, as_of, started_at) "
+                "VALUES (?, ?, ?, 'running', ?, ?, CAST(? AS timestamptz), now())",
+                (
+                    self.run_id,
+                    registered.sync_id,
+                    self._token,
+                    self._plan_name(registered),
+                    registered.mapping_version,
+                    self._spec.as_of,
+                ),
+            )
+            self.lease.check(session)
+        return registered
+
+    def _plan_name(self, registered: Registered) -> str:
+        return f"plan_{registered.sync_id}_{self._token}"
+
+    def _dry(self, session: Session, registered: Registered) -> tuple[str, str]:
+        """Give temporary stand-ins: a dry run writes nothing that stays."""
+        engine = self._engine
+        plan = f"{engine.temporary}_plan"
+        if registered.sync_id and engine.columns_of(session, registered.snapshot_table):
+            return plan, engine.table(registered.snapshot_table)
+        snapshot = f'{engine.temporary}"_empty_snapshot"'
+        session.execute(f"DROP TABLE IF EXISTS {snapshot}")
+        session.execute(f"CREATE TEMP TABLE {snapshot} ({snapshot_ddl(engine, registered)})")
+        return plan, snapshot
+
+    def _refuse_older(self, session: Session) -> None:
+        if self._spec.as_of is None:
+            return
+        newer = session.rows(
+            f"SELECT CAST(as_of AS text) FROM {self._engine.table('syncs')} "
+            "WHERE sync_id = ? AND as_of > CAST(? AS timestamptz)",
+            (self._sync_id, self._spec.as_of),
+        )
+        if newer:
+            raise Superseded(
+                f"sync {self._spec.sync}: data as of {newer[0][0]} has been sent; this run is as "
+                f"of {self._spec.as_of.isoformat()}"
+            )
+
+
+def _declared(spec: SyncSpec) -> str:
+    """Give what of a declaration decides which columns there are; a change of it is no drift."""
+    chosen = {
+        "exclude": sorted(name.lower() for name in spec.exclude),
+        "email": spec.email,
+        "user_id": spec.user_id,
+    }
+    return f"{spec.sql}\n-- {json.dumps(chosen)}"
+
+
+def _check_types(columns: Sequence[Column]) -> None:
+    for column in columns:
+        if not can_become(column.state, column.wire):
+            raise ConfigError(
+                f"column {column.name!r} is declared {column.wire.value}, which its values, kept "
+                f"as {column.state.value}, cannot become; cast it in the SQL"
+            )
