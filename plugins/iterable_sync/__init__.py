@@ -16,6 +16,8 @@ _PUBLIC = {
     "IterableClient": "iterable_sync.client",
     "IterableEventsOperator": "iterable_sync.operators.events",
     "IterableHook": "iterable_sync.hooks.iterable",
+    "IterableReleaseOperator": "iterable_sync.operators.release",
+    "IterableRequeueOperator": "iterable_sync.operators.requeue",
     "IterableSyncOperator": "iterable_sync.operators.sync",
     "IterableUsersOperator": "iterable_sync.operators.users",
     "RunReport": "iterable_sync.rows",

@@ -32,6 +32,9 @@ def provider_info() -> dict[str, Any]:
                 "integration-name": "Iterable",
                 "python-modules": [
                     "iterable_sync.operators.events",
+                    "iterable_sync.operators.release",
+                    "iterable_sync.operators.requeue",
+                    "iterable_sync.operators.state_task",
                     "iterable_sync.operators.sync",
                     "iterable_sync.operators.users",
                 ],

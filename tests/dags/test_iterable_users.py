@@ -8,82 +8,17 @@ from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
-import requests
 from airflow.providers.common.compat.sdk import AirflowException
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
-from airflow_dags import asset_events, connection_variables, load_dag, run_dag, task_instance, xcom
-from iterable_sync.sandbox.server import SandboxServer
+from airflow_dags import asset_events, load_dag, run_dag, task_instance, xcom
 from iterable_sync.sqlfiles import sql_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from dags.shops import Shop
 
 DAG_FILE = Path(__file__).parents[2] / "dags" / "iterable_users.py"
-
-COLUMNS = """
-    user_id VARCHAR, email VARCHAR, first_name VARCHAR, last_name VARCHAR, phone VARCHAR,
-    locale VARCHAR, time_zone VARCHAR, country VARCHAR, city VARCHAR, address JSON,
-    birth_date DATE, signed_up_at TIMESTAMPTZ, last_order_at TIMESTAMPTZ, order_count BIGINT,
-    lifetime_value DECIMAL(18, 2), average_order_value DOUBLE, loyalty_points INTEGER,
-    is_vip BOOLEAN, plan VARCHAR, score DOUBLE, email_opt_in BOOLEAN, sms_opt_in BOOLEAN,
-    favourite_categories VARCHAR[]
-"""
-
-
-class Shop:
-    """The warehouse and the sandbox of one test."""
-
-    def __init__(self, file: Path, sandbox: SandboxServer) -> None:
-        self.file = file
-        self.sandbox = sandbox
-
-    def sql(self, statement: str) -> None:
-        with duckdb.connect(str(self.file)) as connection:
-            connection.execute(statement)
-
-    def in_iterable(self, user_id: str) -> dict[str, Any] | None:
-        answer = requests.get(
-            f"{self.sandbox.url}/api/users/byUserId",
-            params={"userId": user_id},
-            headers={"Api-Key": self.sandbox.api_key},
-            timeout=10,
-        )
-        return answer.json().get("user")
-
-
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    warehouse = tmp_path / "warehouse.duckdb"
-    with SandboxServer(project_type="hybrid") as sandbox:
-        connections = {
-            "warehouse": {"conn_type": "duckdb", "host": str(warehouse)},
-            "state": {"conn_type": "duckdb", "host": str(tmp_path / "state.duckdb")},
-            "iterable_default": {
-                "conn_type": "iterable",
-                "host": sandbox.url,
-                "password": sandbox.api_key,
-                "extra": {
-                    "data_center": "us",
-                    "project_type": "hybrid",
-                    "project_id": "1",
-                    "sandbox": True,
-                },
-            },
-        }
-        for name, value in connection_variables(connections).items():
-            monkeypatch.setenv(name, value)
-        made = Shop(warehouse, sandbox)
-        made.sql(f"CREATE TABLE users ({COLUMNS})")
-        made.sql(
-            "INSERT INTO users BY NAME SELECT 'u' || i AS user_id, "
-            "'u' || i || '@example.com' AS email, 'Ana' AS first_name, i AS order_count, "
-            """'{"street": "Oak Street 1", "city": "Porto"}'::JSON AS address """
-            "FROM range(20) AS r (i)"
-        )
-        yield made
 
 
 class Task:
@@ -155,6 +90,17 @@ def test_an_older_run_is_skipped(shop: Shop):
     older = run(1)
 
     assert task_instance(older, "sync_users").state == "skipped"
+
+
+def test_clearing_old_runs_pushes_nothing_of_the_past(shop: Shop):
+    """Airflow runs them with their own logical dates; Iterable holds what it held."""
+    shop.sql("UPDATE users SET first_name = 'Today' WHERE user_id = 'u7'")
+    run(9)
+    shop.sql("UPDATE users SET first_name = 'Past' WHERE user_id = 'u7'")
+    cleared = [run(day) for day in (3, 5, 8)]
+
+    assert {task_instance(done, "sync_users").state for done in cleared} == {"skipped"}
+    assert shop.in_iterable("u7")["dataFields"]["firstName"] == "Today"
 
 
 def test_a_mass_removal_is_held_and_fails_without_a_retry(shop: Shop):

@@ -417,6 +417,48 @@ def test_the_end_of_a_run_decides_the_state_of_the_task(
     assert done.state == state
 
 
+@pytest.mark.parametrize(
+    "counts",
+    [
+        pytest.param({"unchanged": 9}, id="nothing to do"),
+        pytest.param({"accepted": 9}, id="all accepted"),
+        pytest.param({"accepted": 8, "rejected": 1}, id="rejected within limits"),
+        pytest.param({"unchanged": 8, "still_rejected": 1}, id="still rejected"),
+    ],
+)
+def test_a_clean_end_is_a_success(counts: dict[str, int], monkeypatch: pytest.MonkeyPatch):
+    with ending(RunReport(**REPORT, **counts), monkeypatch):
+        done = run_task(users(), retries=3)
+
+    assert (done.state, done.error) == ("success", None)
+
+
+def test_a_lost_snapshot_is_a_failure_although_held_changes_may_be_none(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Nobody can approve it: a task that goes on to ask would ask in vain."""
+    lost = RunReport(**REPORT, held_by_guard={"snapshot_lost": 0}, end=RunEnd.HELD)
+    with ending(lost, monkeypatch):
+        done = run_task(users(on_held="succeed"), retries=3)
+
+    assert done.state == "failed"
+    assert "full_resync=True" in str(done.error)
+
+
+def test_the_log_has_the_age_of_what_is_still_rejected(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    waiting = RunReport(**REPORT, unchanged=5, still_rejected=4)
+    waiting.still_rejected_by_reason = {"conflict": 3, "too_long": 1}
+    waiting.still_rejected_age_s = {"conflict": 9 * 86_400, "too_long": 7_200}
+    with ending(waiting, monkeypatch):
+        run_task(users())
+
+    out, _ = capfd.readouterr()
+    assert "still rejected: conflict  3, the oldest for 9.0 days" in out
+    assert "still rejected: too_long  1, the oldest for 2.0 hours" in out
+
+
 def _context() -> Any:
     class Task:
         dag_id, task_id, map_index = "shop", "users", -1

@@ -4,7 +4,7 @@ How a run ends, as the state of an Airflow task.
 =====================================================  ==========================================
 clean, rejected rows within limits                     success
 held                                                   failed, no retry (``on_held="succeed"``:
-                                                       success)
+                                                       success; not of a lost snapshot)
 rejected above limits, configuration, 401 and 403,     failed, no retry
 a run that a person has to look at
 rows pending, state or lane busy, Iterable down,       failed, retried after the delay asked for
@@ -27,6 +27,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from iterable_sync.errors import AlreadyRunning, IterableSyncError, RetryLater, RunSkipped
+from iterable_sync.guards import SNAPSHOT_LOST
 from iterable_sync.rows import RunEnd, RunReport
 from iterable_sync.spec import SyncSpec
 
@@ -96,11 +97,18 @@ def of_report(report: RunReport, *, on_held: str) -> Exception | None:
             f"({_listed(report.rejected_by_reason)}). The others are delivered. Mend the rows or "
             "the model, or raise thresholds"
         )
+    if report.end is RunEnd.HELD and SNAPSHOT_LOST in report.held_by_guard:
+        return AirflowFailException(
+            f"sync {report.sync!r}: its snapshot is not the one that the last run left; everything "
+            "is held, and none of it can be approved. Restore the snapshot, or run once with "
+            "full_resync=True, which sends every row again"
+        )
     if report.end is RunEnd.HELD and on_held != "succeed":
         return AirflowFailException(
             f"sync {report.sync!r}: {report.held + report.removed_held} changes held by a guard "
             f"({_listed(report.held_by_guard)}), nothing of them sent. The others are delivered. "
-            "If they are meant, raise the limit in guards= (or first_sync=) for a run"
+            "If they are meant, approve them with IterableReleaseOperator, or raise the limit in "
+            "guards= (or first_sync=) for a run; the notes above say what each guard found"
         )
     return None
 

@@ -18,7 +18,8 @@ class IterableEventsOperator(IterableSyncOperator):
     other: out of it comes the event's id, and a row that is sent again updates its event.
 
     The model may return all events that there ever were: the engine asks for the newest alone.
-    A row that changes after it was accepted is not sent again.
+    A row that changes after it was accepted is not sent again, but by ``full_resync``: that sends
+    what is in the window of the run, as the same events.
 
     Into ``options`` go ``event_name``, a name for all rows; ``created_at``, another column for the
     time; ``since``, the time of the first event to send; and ``look_back_s``, ``max_wait_s`` and

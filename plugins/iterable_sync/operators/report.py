@@ -33,6 +33,10 @@ def lines(report: RunReport) -> list[str]:
     rows = [f"{report.sync}, run {report.run_id}: {head}"]
     rows += [f"  {name:<{width}}  {count:>12,}" for name, count in counts.items()]
     rows += [f"  rejected: {reason}  {n:,}" for reason, n in report.rejected_by_reason.items()]
+    rows += [
+        f"  still rejected: {reason}  {n:,}, the oldest for {_lasting(report, reason)}"
+        for reason, n in report.still_rejected_by_reason.items()
+    ]
     rows += [f"  held by {guard}  {n:,}" for guard, n in report.held_by_guard.items()]
     fields = sorted(report.fields_changed.items(), key=lambda item: -item[1])
     rows += [f"  changed field {name}  {n:,}" for name, n in fields[:_SHOWN_FIELDS]]
@@ -45,3 +49,8 @@ def lines(report: RunReport) -> list[str]:
         rows.append(f"  seconds: {spent}")
     rows += [f"  note: {note}" for note in report.notes]
     return rows
+
+
+def _lasting(report: RunReport, reason: str) -> str:
+    seconds = report.still_rejected_age_s.get(reason, 0)
+    return f"{seconds / 86_400:.1f} days" if seconds >= 86_400 else f"{seconds / 3_600:.1f} hours"
