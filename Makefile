@@ -29,9 +29,15 @@ test-all: $(STAMP) ## Also install modes, other versions, a standalone Airflow; 
 
 SEED ?= 0
 ROUNDS ?= 10000
+KILLS ?= 100
+FAULTS ?= 1000
+ZOMBIES ?= 10
 
-torture: $(STAMP) ## Simulate ROUNDS worlds from SEED on, a JSON line each that ends wrong
+torture: $(STAMP) ## Simulate ROUNDS worlds from SEED on; then KILLS, FAULTS, ZOMBIES of processes
 	@PYTHONPATH=tests $(BIN)/python -m torture.command --seed $(SEED) --rounds $(ROUNDS)
+	@for engine in postgres duckdb; do \
+		$(BIN)/python tests/torture/run.py --engine $$engine --seed $(SEED) \
+			--kills $(KILLS) --faults $(FAULTS) --zombies $(ZOMBIES) || exit 1; done
 
 planted: $(STAMP) ## Plant known bugs into the product; each has to be caught
 	@PYTHONPATH=tests $(BIN)/python -m torture.planted $(SEED)

@@ -23,7 +23,9 @@ PROJECT = {"data_center": "us", "project_type": "hybrid", "project_id": "1", "sa
 _UP_WITHIN_S = 30.0
 
 # What Iterable keeps by itself, and no warehouse says.
-_MANAGED = frozenset({"signupDate", "signupSource", "profileUpdatedAt", "itblInternal"})
+_MANAGED = frozenset(
+    {"signupDate", "signupSource", "profileUpdatedAt", "itblInternal", "itblUserId"}
+)
 
 Profile = dict[str, Any]
 

@@ -20,6 +20,7 @@ def found(
     known: int | None = None,
     first_sync: int | str | None = None,
     is_full_resync: bool = False,
+    is_below_low_water: bool = False,
     **limits: float,
 ) -> list[tuple[str, tuple[Op, ...]]]:
     """Give the guards that trip and what they hold."""
@@ -31,6 +32,7 @@ def found(
         guards=Guards(**limits),
         first_sync=first_sync,
         is_full_resync=is_full_resync,
+        is_below_low_water=is_below_low_water,
     )
     return [(trip.guard, trip.ops) for trip in trips]
 
@@ -127,6 +129,12 @@ def test_an_oversized_first_run_is_held(
 
 def test_a_run_after_everybody_left_is_no_first_run() -> None:
     assert [] == found({Op.ADDED: 10**6}, live=0, known=10, first_sync_rows=100)
+
+
+def test_a_window_below_the_low_water_holds_everything() -> None:
+    trips = found({Op.ADDED: 1}, is_below_low_water=True)
+
+    assert [("below_retention", EVERYTHING)] == trips
 
 
 def test_the_words_hold_counts_and_the_way_out() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iterable_sync.errors import ConfigError
-from iterable_sync.names import MANAGED, Template, check, dotted, join, split_name
+from iterable_sync.names import MANAGED, Template, check, dotted, join, shown, split_name
 from iterable_sync.rows import Column, Role, StateType, WireType
 
 
@@ -172,3 +172,19 @@ def test_join_of_a_null_is_null_or_what_is_asked_for() -> None:
 
     assert join("<", texts, ">").to_pylist() == ["<x>", None]
     assert join("<", texts, ">", null="-").to_pylist() == ["<x>", "<->"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param(["city", "a.b"], ["a.b", "city"], id="mapped"),
+        pytest.param(["friends.ana@example.com"], ["friends.*"], id="below a mapped one"),
+        pytest.param(["friends.a", "friends.b.c"], ["friends.*"], id="each only once"),
+        pytest.param(["a.b.c"], ["a.b.*"], id="below the nearest"),
+        pytest.param(["ana@example.com", "a"], ["*"], id="of nobody"),
+        pytest.param([], [], id="none"),
+    ],
+)
+def test_keys_inside_of_a_value_are_not_shown(fields: list[str], expected: list[str]) -> None:
+    """They are data, and may be people."""
+    assert expected == shown(fields, {"city", "friends", "a.b"})

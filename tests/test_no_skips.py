@@ -52,4 +52,6 @@ def test_a_skipped_test_is_a_failed_one(tmp_path: Path):
     assert "no database" in run.stdout
     assert "not now" in run.stdout
     assert "no_such_lib" in run.stdout
-    assert run.stdout.splitlines()[-1].startswith("1 failed, 1 passed, 1 skipped, 1 xfailed, 2 errors")
+    assert run.stdout.splitlines()[-1].startswith(
+        "1 failed, 1 passed, 1 skipped, 1 xfailed, 2 errors"
+    )

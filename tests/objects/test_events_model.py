@@ -16,7 +16,7 @@ from iterable_sync.spec import SyncSpec
 from iterable_sync.sqlfiles import sql_root
 from iterable_sync.state import DuckDBSource
 from iterable_sync.state.columns import understand
-from iterable_sync.state.dialects.duckdb import DuckDBDialect
+from iterable_sync.state.dialects.duckdb_dialect import DuckDBDialect
 from iterable_sync.sync_object import MapContext
 
 if TYPE_CHECKING:
