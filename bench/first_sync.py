@@ -24,7 +24,9 @@ _HERE = Path(__file__).parent
 
 def last_json(*command: str) -> dict[str, Any]:
     """Run a benchmark's part in a process of its own; give its JSON line."""
-    done = subprocess.run([sys.executable, *command], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", *command], check=True, stdout=subprocess.PIPE, text=True
+    )
     parsed: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return parsed
 

@@ -187,6 +187,9 @@ def test_a_role_that_may_only_read_is_enough_for_a_source(
     world = postgres_world
     world.put(*people(1, 2))
     world.execute("DROP ROLE IF EXISTS only_reads; CREATE ROLE only_reads LOGIN")
+    # Other tests take the right to connect from everybody, as the scripts of sql/grants do.
+    database = warehouse_db.partition("?")[0].rpartition("/")[2]
+    world.execute(f'GRANT CONNECT ON DATABASE "{database}" TO only_reads')
     world.execute(f"GRANT USAGE ON SCHEMA {world.prefix[:-1]} TO only_reads")
     world.execute(f"GRANT SELECT ON {world.prefix}users TO only_reads")
     world.source = PostgresSource(warehouse_db.replace("postgres:@", "only_reads:@"))
