@@ -11,6 +11,7 @@ import pytest
 from crashes import Crash, CrashingState, crash, killed
 from fakes import Clock
 from harness import people
+from iterable_sync import failpoints
 from iterable_sync.errors import LeaseLost
 from iterable_sync.rows import RunEnd
 
@@ -325,3 +326,22 @@ def leftovers(world: World) -> list[str]:
         schema = world.state.schema
         sql = f"SELECT tablename FROM pg_tables WHERE schemaname = '{schema}' ORDER BY 1"
     return [name for (name,) in world.rows(sql) if name.startswith(("plan", "stage", "_"))]
+
+
+def test_a_run_that_was_replaced_before_it_sent_anything_says_so(
+    postgres_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its plan is gone by then, and no driver may complain of that first."""
+    world = postgres_world
+    world.put(*people(1, 2))
+
+    def freeze(point: str) -> None:
+        if point == "planned":
+            failpoints.install(None)
+            world.expire_leases()
+            assert 2 == world.sync().accepted
+
+    monkeypatch.setattr(failpoints, "_hooks", [freeze])
+
+    with pytest.raises(LeaseLost):
+        world.sync()

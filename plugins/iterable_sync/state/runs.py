@@ -82,17 +82,14 @@ class SyncState(PlannedRun):
         if seq_hi < seq_lo:
             return None
         started = self._clock()
-        frame = patiently(
-            self._engine,
-            lambda session: read_rows(
-                self._engine,
-                session,
-                self._plan.table,
-                self.columns,
-                f"_seq BETWEEN {seq_lo} AND {seq_hi}",
-            ),
-            self._sleep,
-        )
+
+        def read(session: Session) -> pd.DataFrame:
+            # The plan of a run that was replaced is gone.
+            self.lease.check(session)
+            within = f"_seq BETWEEN {seq_lo} AND {seq_hi}"
+            return read_rows(self._engine, session, self._plan.table, self.columns, within)
+
+        frame = patiently(self._engine, read, self._sleep)
         self.seconds_reading += self._clock() - started
         return frame
 
