@@ -83,7 +83,11 @@ def test_a_drop_in(checkout: Path, environment: Callable, example: Example):
     env.run("airflow", "dags", "reserialize")
 
     assert env.airflow("dags", "list-import-errors") == []
-    assert [row["dag_id"] for row in env.airflow("dags", "list")] == ["iterable_users"]
+    assert [row["dag_id"] for row in env.airflow("dags", "list")] == [
+        "iterable_approval",
+        "iterable_events",
+        "iterable_users",
+    ]
     assert env.python(PLUGINS) == LOADED_ONCE
     assert "airflow-provider-iterable" not in provider_names(env)
     env.run("airflow", "dags", "test", "iterable_users", "2026-01-02", **example.variables)
