@@ -388,9 +388,11 @@ def test_a_crash_at_any_statement_loses_and_doubles_nothing(world: World) -> Non
     with_events(world, event(0, 5))
     sync(world)
     at, rows = 0, [event(0, 5)]
+    # A statement costs DuckDB a visit to its file; a third of them is enough there.
+    step = 1 if world.engine == "postgres" else 3
     while True:
-        at += 1
-        rows.append(event(at, 4 - at / 100, who=f"u{at % 3}"))
+        at += step
+        rows.append(event(len(rows), 4 - at / 100, who=f"u{at % 4}"))
         put(world, *rows)
         state = CrashingState(world.state, at)
         try:
@@ -400,7 +402,7 @@ def test_a_crash_at_any_statement_loses_and_doubles_nothing(world: World) -> Non
         if not state.is_dead:
             break
         sync(world)
-        assert list(range(at + 1)) == numbers(world), f"after statement {at}"
+        assert list(range(len(rows))) == numbers(world), f"after statement {at}"
     assert at > 20
     assert {} == world.dirty("events")
     assert 0 == sync(world).requests
