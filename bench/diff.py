@@ -55,7 +55,7 @@ class Timed:
 
 def spec() -> SyncSpec:
     """Give the sync."""
-    return SyncSpec(sync="bench", object="users", sql=MODEL, key=KEY, first_sync="any")
+    return SyncSpec(sync="bench", object="users", sql=MODEL, key=KEY, first_sync="all")
 
 
 def run_ours(state: StateEngine, source: Source) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def measure(engine: str, rows: int) -> dict[str, Any]:
         object="users",
         sql=MODEL,
         key=KEY,
-        first_sync="any",
+        first_sync="all",
         requests_per_s=float("inf"),
     )
     with workspace() as directory, sandbox(directory) as url:

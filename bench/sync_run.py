@@ -37,7 +37,7 @@ def main() -> None:
         object="users",
         sql=MODEL,
         key=KEY,
-        first_sync="any",
+        first_sync="all",
         requests_per_s=float("inf"),
     )
     base_rss_mb = peak_rss_mb()

@@ -17,7 +17,7 @@ from iterable_sync.client import Answer, IterableClient
 from iterable_sync.delivery import Deliverer
 from iterable_sync.errors import PermissionRefused
 from iterable_sync.pacing import Pacer
-from iterable_sync.rows import Batch, BatchResult, Payload, Project, ProjectType
+from iterable_sync.rows import Batch, BatchResult, Payload, Project, ProjectType, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,9 +59,12 @@ class UsersObject:
     sends = "changed_fields"
     requests_per_s = 4.0
     max_rows = 1000
-    removals = frozenset({"ignore"})
+    answers = "rows"
+    removals = ("ignore",)
 
-    def body(self, rows: Sequence[bytes], *, create_new_fields: bool) -> bytes:
+    def body(
+        self, rows: Sequence[bytes], *, create_new_fields: bool, target: Target | None = None
+    ) -> bytes:
         flag = b"true" if create_new_fields else b"false"
         return b'{"users":[' + b",".join(rows) + b'],"createNewFields":' + flag + b"}"
 

@@ -113,7 +113,7 @@ def test_an_asked_for_full_resync_is_no_mass_change() -> None:
         pytest.param(499, 500, False, id="below what was said"),
         pytest.param(500, 500, False, id="what was said exactly"),
         pytest.param(501, 500, True, id="above what was said"),
-        pytest.param(10**9, "any", False, id="any number"),
+        pytest.param(10**9, "all", False, id="any number"),
         pytest.param(1, 0, True, id="none"),
     ],
 )

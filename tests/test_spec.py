@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from iterable_sync import objects
 from iterable_sync.errors import ConfigError
 from iterable_sync.spec import SyncSpec
-from iterable_sync.sync_object import check_spec
+from iterable_sync.sync_object import completed
 
 
 def spec(name: str = "events", **changes: Any) -> SyncSpec:
@@ -75,7 +75,7 @@ def test_setting_of_another_object_is_refused(
 ) -> None:
     """It would be without effect, and whoever gave it expects one."""
     with pytest.raises(ConfigError, match=words):
-        check_spec(spec(name, **changes), objects.get(name))
+        completed(spec(name, **changes), objects.get(name))
 
 
 @pytest.mark.parametrize(
@@ -88,4 +88,4 @@ def test_setting_of_another_object_is_refused(
     ],
 )
 def test_setting_of_the_object_is_taken(name: str, changes: dict[str, Any]) -> None:
-    check_spec(spec(name, **changes), objects.get(name))
+    completed(spec(name, **changes), objects.get(name))

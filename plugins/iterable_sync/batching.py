@@ -29,7 +29,7 @@ def split(
     first_number: int = 1,
 ) -> list[Batch]:
     """
-    Cut payloads into batches by rows and by the exact bytes of their request bodies.
+    Cut payloads into batches by target, by rows and by the exact bytes of their request bodies.
 
     The rows of one identity stay in one batch, so that they are never in flight twice. Only an
     identity that alone is beyond a limit is cut, from the start of a batch on: batches of which one
@@ -51,6 +51,7 @@ def split(
         max_bytes: bytes of a request body, at most.
 
         overhead_bytes: length of a body without rows; each row after the first costs a comma.
+            What the target of a row has to say comes on top.
 
         first_number: number of the first batch.
 
@@ -62,17 +63,25 @@ def split(
         return []
     refused = list(rejections)
     block = as_block(payloads)
-    largest = max_bytes - overhead_bytes
+    heads = {len(target.head) for target in block.targets or ()}
+    largest = max_bytes - overhead_bytes - max(heads, default=0)
     fits = block.sizes <= largest
     refused += [Rejection(seq, TOO_LARGE) for seq in block.seqs[~fits].tolist()]
     block = block.keep(fits)
     # A batch begins with its first row, and ends where the next one begins.
     starts = _starts(block, max_rows, largest)
+    targets = block.targets
     ends = [*starts[1:], len(block)]
     firsts = [seq_lo, *block.seqs[starts[1:]].tolist()]
     lasts = [*(first - 1 for first in firsts[1:]), seq_hi]
     batches = [
-        Batch(first_number + index, first, last, block[start:end])
+        Batch(
+            first_number + index,
+            first,
+            last,
+            block[start:end],
+            target=targets[start] if targets else None,
+        )
         for index, (start, end, first, last) in enumerate(
             zip(starts or [0], ends, firsts, lasts, strict=True)
         )
@@ -118,13 +127,15 @@ def _starts(block: PayloadBlock, max_rows: int, max_bytes: int) -> list[int]:
     totals = np.zeros(rows + 1, np.int64)
     np.cumsum(block.sizes + 1, out=totals[1:])
     people = block.begins_identity.nonzero()[0]
+    borders = [*block.target_starts, rows]
     starts: list[int] = []
     start = 0
     while start < rows:
         starts.append(start)
         # One byte more: every row is counted with a comma, and the last one has none.
         room = totals[start] + max_bytes + 1
-        end = min(start + max_rows, int(totals.searchsorted(room, side="right")) - 1)
+        border = borders[bisect_right(borders, start)]
+        end = min(start + max_rows, border, int(totals.searchsorted(room, side="right")) - 1)
         if end < rows:
             cut = int(people[people.searchsorted(end, side="right") - 1])
             end = cut if cut > start else end

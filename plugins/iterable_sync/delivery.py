@@ -17,7 +17,14 @@ from iterable_sync.answers import Refusal
 from iterable_sync.circuit import CircuitBreaker, RetryBudget
 from iterable_sync.errors import ConfigError, IterableSyncError, RetryLater
 from iterable_sync.isolation import Isolation, LearnedSize, Verdict
-from iterable_sync.outcomes import Attribution, Reading, attribute, known_among
+from iterable_sync.outcomes import (
+    Attribution,
+    Reading,
+    attribute,
+    attribute_whole,
+    known_among,
+    spread,
+)
 from iterable_sync.pacing import rest
 from iterable_sync.retrying import (
     LONGEST_WAIT_S,
@@ -36,7 +43,7 @@ if TYPE_CHECKING:
 
     from iterable_sync.client import Answer, IterableClient
     from iterable_sync.pacing import Pacer
-    from iterable_sync.rows import Batch, Payload
+    from iterable_sync.rows import Batch, Payload, Target
     from iterable_sync.sync_object import SyncObject
 
 log = logging.getLogger(__name__)
@@ -66,7 +73,7 @@ class Deliverer:
 
         should_stop: true once no further request may start (SIGTERM).
 
-        attribute_answer: reads which rows of a 2xx failed.
+        attribute_answer: reads which rows of a 2xx failed; by default as the sync object says.
     """
 
     def __init__(
@@ -82,7 +89,7 @@ class Deliverer:
         rng: random.Random | None = None,
         breaker: CircuitBreaker | None = None,
         budget: RetryBudget | None = None,
-        attribute_answer: Callable[[Sequence[Payload], Any], Attribution] = attribute,
+        attribute_answer: Callable[[Sequence[Payload], Any], Attribution] | None = None,
     ) -> None:
         self._client = client
         self._object = sync_object
@@ -95,7 +102,8 @@ class Deliverer:
         self._rng = rng or random.Random()  # noqa: S311
         self._breaker = breaker or CircuitBreaker(clock=clock, sleep=sleep)
         self._budget = budget or RetryBudget(clock=clock)
-        self._attribute = attribute_answer
+        by_object = attribute if sync_object.answers == "rows" else attribute_whole
+        self._attribute = attribute_answer or by_object
         self._size = LearnedSize()
         self._stop_lock = threading.Lock()
         self._stop: Exception | None = None
@@ -124,6 +132,7 @@ class Deliverer:
             except _Halted as halted:
                 result.stop = halted.stop
             isolation.close()
+            spread(result)
         result.seconds = self._clock() - started
         log.debug(
             "batch %d: %d rows, %d requests, %.1f s",
@@ -146,7 +155,7 @@ class Deliverer:
             self._pass_gates(result)
             result.attempts = max(result.attempts, attempt + 1)
             outcome = self._post(result, body)
-            verdict = self._verdict(rows, outcome)
+            verdict = self._verdict(rows, outcome, result.batch.target)
             if verdict.action is Action.RETRY_UNKNOWN:
                 on_unknown()
             if verdict.action not in _RETRIES:
@@ -167,8 +176,9 @@ class Deliverer:
         result.requests += 1
 
     def _post(self, result: BatchResult, body: bytes) -> Answer | AttemptFailed:
+        path = self._path(result.batch.target)
         try:
-            answer = self._client.post(self._object.path, body)
+            answer = self._client.post(path, body)
         except AttemptFailed as failure:
             self._breaker.failed()
             if failure.action is Action.RETRY_UNKNOWN:
@@ -191,25 +201,32 @@ class Deliverer:
             except IterableSyncError as error:
                 raise self._halt(error) from None
         if answer.status >= 400:
-            log.info("%s: HTTP %d %s", self._object.path, answer.status, answer.code or "")
+            log.info("%s: HTTP %d %s", path, answer.status, answer.code or "")
         return answer
 
-    def _verdict(self, rows: Sequence[Payload], outcome: Answer | AttemptFailed) -> Verdict:
+    def _path(self, target: Target | None) -> str:
+        return target.path if target is not None else self._object.path
+
+    def _verdict(
+        self, rows: Sequence[Payload], outcome: Answer | AttemptFailed, target: Target | None
+    ) -> Verdict:
         if isinstance(outcome, AttemptFailed):
             return Verdict(outcome.action, Refusal())
         action = action_for(outcome.status, outcome.code)
         if action is Action.SETTLE:
             attribution = self._attribute(rows, outcome.json)
             if attribution.reading is Reading.UNREADABLE:
-                log.info("%s: HTTP %d, unreadable", self._object.path, outcome.status)
+                log.info("%s: HTTP %d, unreadable", self._path(target), outcome.status)
                 return Verdict(Action.RETRY_UNKNOWN, Refusal())
+            if target is not None:
+                attribution = attribution.without(target.harmless)
             return Verdict(action, outcome.refusal, attribution)
         if action is Action.REFUSED:
-            raise self._halt(self._client.permission_refused(outcome, self._object.path))
+            raise self._halt(self._client.permission_refused(outcome, self._path(target)))
         if action is Action.STOP:
             raise self._halt(
                 ConfigError(
-                    f"{self._object.path}: HTTP {outcome.status} {outcome.code or ''}".rstrip()
+                    f"{self._path(target)}: HTTP {outcome.status} {outcome.code or ''}".rstrip()
                     + ": Iterable does not take this request; check project type and features"
                 )
             )

@@ -11,7 +11,7 @@ from iterable_sync.names import dotted, shown
 from iterable_sync.payloads import as_block
 from iterable_sync.retrying import read_patiently
 from iterable_sync.rows import Role
-from iterable_sync.sync_object import MapContext
+from iterable_sync.sync_object import map_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,15 +57,13 @@ def estimate(
         known = read_patiently(client.known_fields, rng=rng, sleep=sleep)
     if frame.empty:
         return
-    context = MapContext(
-        columns=state.columns,
-        project_type=client.project.type,
-        merge_nested_objects=spec.merge_nested_objects,
+    context = map_context(
+        spec,
+        state.columns,
+        client.project,
         known_types=known,
-        project=client.project.name,
-        sync=spec.sync,
-        event_name=spec.event_name,
-        create_new_fields=spec.new_fields != "fail",
+        list_ids=state.list_ids,
+        at_s=state.at_s,
     )
     payloads, rejections = sync_object.payloads(frame, context)
     overhead = len(sync_object.body([], create_new_fields=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from iterable_sync.rows import Op
 
@@ -45,7 +45,7 @@ def tripped(
     live: int,
     known: int,
     guards: Guards,
-    first_sync: int | Literal["any"] | None,
+    first_sync: int | str | None,
     is_full_resync: bool,
     is_below_low_water: bool = False,
     is_lost: bool = False,
@@ -100,13 +100,13 @@ def tripped(
     if not known and not is_lost:
         allowed = guards.first_sync_rows if first_sync is None else first_sync
         rows = to_send.get(Op.ADDED, 0)
-        if allowed != "any" and rows > allowed:
+        if isinstance(allowed, int) and rows > allowed:
             return [
                 Tripped(
                     "first_sync",
                     _EVERYTHING,
                     f"a first run would send {rows} rows, {allowed} are allowed; "
-                    f"say first_sync={rows} or first_sync='any' to send them",
+                    f"say first_sync={rows} or first_sync='all' to send them",
                 )
             ]
         return []

@@ -181,7 +181,9 @@ class Isolation:
     def _request(
         self, rows: Sequence[Payload], bodies: Sequence[bytes], seqs: Callable[[], Iterable[int]]
     ) -> Verdict:
-        body = self._object.body(bodies, create_new_fields=self._creating)
+        body = self._object.body(
+            bodies, create_new_fields=self._creating, target=self._result.batch.target
+        )
         verdict = self._send(rows, body, lambda: self._doubtful.update(seqs()))
         if verdict.action is Action.HALVE and len(rows) > 1:
             self._size.refused(len(body))

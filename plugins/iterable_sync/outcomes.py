@@ -8,17 +8,20 @@ sent, and the counts meet. Anything else is *ambiguous*, and the rows are sent a
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any
 
 from iterable_sync.bodies import event_name
+from iterable_sync.payloads import as_block
+from iterable_sync.rows import Rejection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from iterable_sync.rows import Payload
+    from iterable_sync.rows import BatchResult, Payload
 
+_TAKEN = frozenset({"Success", "Accepted"})
 _EMAILS, _USER_IDS = "Emails", "UserIds"
 
 # Source: UserBulkUpdateListResponse and FailedEventUpdates of Iterable's Swagger, documented;
@@ -82,6 +85,13 @@ class Attribution:
     unplaced: tuple[str, ...] = ()
     created: tuple[str, ...] = ()
 
+    def without(self, harmless: frozenset[str]) -> Attribution:
+        """Take rows that failed for a reason that does not matter for accepted."""
+        if not harmless.intersection(self.failed.values()):
+            return self
+        failed = {seq: reason for seq, reason in self.failed.items() if reason not in harmless}
+        return replace(self, failed=failed)
+
 
 def attribute(payloads: Sequence[Payload], answer: Any) -> Attribution:
     """
@@ -121,6 +131,42 @@ def attribute(payloads: Sequence[Payload], answer: Any) -> Attribution:
         return Attribution(reading)
     uncreated, unplaced = _dropped(payloads, failed, _names(answer, "filteredOutFields"))
     return Attribution(reading, failed, uncreated, unplaced, tuple(_names(answer, "createdFields")))
+
+
+def attribute_whole(payloads: Sequence[Payload], answer: Any) -> Attribution:
+    """
+    Read the answer of an endpoint that takes or refuses a request as a whole.
+
+    Source:
+        ``IterableApiResponse`` of Swagger, documented; recorded for commerce (2017): a 200 with
+        ``code`` of ``Success``.
+    """
+    taken = isinstance(answer, dict) and answer.get("code") in _TAKEN
+    return Attribution(Reading.EXACT if taken and payloads else Reading.UNREADABLE)
+
+
+def spread(result: BatchResult) -> None:
+    """Give the outcomes of payloads to all rows of the plan that they are made of."""
+    block = as_block(result.batch.payloads)
+    if not block.members:
+        return
+    result.in_doubt = block.rows_of(result.in_doubt)
+    result.not_applied = block.rows_of(result.not_applied)
+    of_mapping = len(result.batch.rejections)
+    mapped, found = result.rejections[:of_mapping], result.rejections[of_mapping:]
+    dropped = [
+        Rejection(seq, "field_not_created", field)
+        for seq, fields in result.uncreated.items()
+        for field in fields
+    ]
+    result.uncreated = {}
+    spread_out = {
+        (row, rejection.reason): Rejection(row, rejection.reason)
+        for rejection in (*found, *dropped)
+        for row, field in block.members.get(rejection.seq, ((rejection.seq, ""),))
+        if rejection.field is None or not field or covering((field,), rejection.field)
+    }
+    result.rejections = [*mapped, *spread_out.values()]
 
 
 def covering(fields: Iterable[str], name: str) -> tuple[str, ...]:

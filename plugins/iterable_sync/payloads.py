@@ -10,19 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import pairwise, starmap, zip_longest
+from itertools import compress, pairwise, starmap, zip_longest
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from iterable_sync.rows import Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     import numpy as np
     import pyarrow as pa
 
+    from iterable_sync.rows import Target
+
     Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
     Longs: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+    Members: TypeAlias = Mapping[int, tuple[tuple[int, str], ...]]
 
 
 class FieldNames(Sequence[tuple[str, ...]]):
@@ -134,6 +137,13 @@ class PayloadBlock(Sequence[Payload]):
             that rows next to each other are what a request body has between its brackets.
 
         fields: the names of the fields that each row carries.
+
+        targets: where each row goes, next to each other for one target; None is the endpoint of
+            the sync object for all of them.
+
+        members: of a payload that is made of several rows of the plan, or of rows that are one
+            field of it each: the seq of its first row -> (seq, field) of all of them. They share
+            its outcome, and a field of it that is refused is the row that it came from.
     """
 
     def __init__(
@@ -143,11 +153,16 @@ class PayloadBlock(Sequence[Payload]):
         identifiers: Sequence[pa.Array],
         texts: pa.Array,
         fields: FieldNames,
+        *,
+        targets: Sequence[Target] | None = None,
+        members: Members | None = None,
     ) -> None:
         import numpy as np
 
         self.seqs = seqs
         self.fields = fields
+        self.targets = targets
+        self.members: Members = {} if members is None else members
         self._identity = identity
         self._identifiers = identifiers
         self._texts = texts
@@ -180,6 +195,8 @@ class PayloadBlock(Sequence[Payload]):
             [names.slice(start, count) for names in self._identifiers],
             self._texts.slice(start, count),
             self.fields[start:stop],
+            targets=None if self.targets is None else self.targets[start:stop],
+            members=self.members,
         )
 
     def __iter__(self) -> Iterator[Payload]:
@@ -218,7 +235,22 @@ class PayloadBlock(Sequence[Payload]):
         if len(self) > 1:
             differs = pc.not_equal(self._identity[1:], self._identity[:-1])
             begins[1:] = differs.to_numpy(zero_copy_only=False)
+        begins[self.target_starts] = True
         return begins
+
+    @property
+    def target_starts(self) -> list[int]:
+        """The places at which rows of another target begin."""
+        if self.targets is None:
+            return []
+        pairs = pairwise(self.targets)
+        return [place for place, (a, b) in enumerate(pairs, start=1) if a is not b and a != b]
+
+    def rows_of(self, seqs: Iterable[int]) -> list[int]:
+        """Give the seqs of all rows of the plan that some payloads are made of."""
+        if not self.members:
+            return list(seqs)
+        return [row for seq in seqs for row, _ in self.members.get(seq, ((seq, ""),))]
 
     def keep(self, rows: Flags) -> PayloadBlock:
         """Give some rows."""
@@ -233,6 +265,8 @@ class PayloadBlock(Sequence[Payload]):
             [names.filter(mask) for names in self._identifiers],
             self._texts.filter(mask),
             self.fields.keep(rows),
+            targets=None if self.targets is None else list(compress(self.targets, rows)),
+            members=self.members,
         )
 
     def joined(self) -> bytes:

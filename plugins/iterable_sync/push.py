@@ -25,7 +25,7 @@ from iterable_sync.payloads import as_block
 from iterable_sync.reasons import REASONS
 from iterable_sync.retrying import read_patiently
 from iterable_sync.rows import BatchResult, Role
-from iterable_sync.sync_object import MapContext
+from iterable_sync.sync_object import map_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CHUNK_ROWS = 20_000
+# A crash leaves in doubt what was opened: never more than some seconds of requests.
+_CHUNK_REQUESTS = 20
+_CHUNK_S = 5.0
 _FOLD_EVERY_S = 600.0
 _LOG_EVERY_S = 10.0
 _LOOK_UP_S = 1.0
@@ -114,6 +117,10 @@ class Push:
         self._in_flight: dict[Future[BatchResult], Batch] = {}
         self._results: list[BatchResult] = []
         self._told_at: float | None = None
+        self._batch_rows = min(spec.batch_rows, sync_object.max_rows)
+        rate = spec.requests_per_s or sync_object.requests_per_s
+        requests = max(_CHUNK_REQUESTS, min(rate * _CHUNK_S, _CHUNK_ROWS))
+        self._chunk_rows = min(_CHUNK_ROWS, int(requests * self._batch_rows))
         self._number = 1
         self._last: tuple[str, Future[BatchResult]] | None = None
         self.done = Pushed()
@@ -188,7 +195,7 @@ class Push:
             # Opened for nothing otherwise: these rows stay as they are, and pending.
             self._take_back(ready)
         elif len(self._in_flight) <= 2 * self._spec.threads:
-            hi = min(lo + _CHUNK_ROWS - 1, self._last_seq)
+            hi = min(lo + self._chunk_rows - 1, self._last_seq)
         results, self._results = self._results, []
         if not results and not ready and hi < lo:
             return None, hi
@@ -224,15 +231,13 @@ class Push:
         if frame.empty:
             return []
         started = self._clock()
-        context = MapContext(
-            columns=self._state.columns,
-            project_type=self._client.project.type,
-            merge_nested_objects=self._spec.merge_nested_objects,
+        context = map_context(
+            self._spec,
+            self._state.columns,
+            self._client.project,
             known_types=self._known,
-            project=self._client.project.name,
-            sync=self._spec.sync,
-            event_name=self._spec.event_name,
-            create_new_fields=self._spec.new_fields != "fail",
+            list_ids=self._state.list_ids,
+            at_s=self._state.at_s,
         )
         payloads, rejections = self._object.payloads(frame, context)
         batches = split(
@@ -240,7 +245,7 @@ class Push:
             rejections,
             seq_lo=int(frame["_seq"].iloc[0]),
             seq_hi=upto,
-            max_rows=min(self._spec.batch_rows, self._object.max_rows),
+            max_rows=self._batch_rows,
             max_bytes=self._spec.batch_bytes,
             overhead_bytes=len(self._object.body([], create_new_fields=False)),
             first_number=self._number,
@@ -253,7 +258,8 @@ class Push:
         for batch in batches:
             failpoint("ledger_written")
             if self.done.stop is not None:
-                left = [payload.seq for payload in batch.payloads]
+                block = as_block(batch.payloads)
+                left = block.rows_of(block.seqs.tolist())
                 self._settle(BatchResult(batch, list(batch.rejections), not_applied=left))
             elif unknown := self._unknown_fields(batch):
                 self._create_fields(pool, batch, unknown)
@@ -281,7 +287,7 @@ class Push:
         first = int(others[1]) if len(others) > 1 else len(block)
         result = self._deliverer.deliver(replace(batch, payloads=block[first:]))
         result.batch = batch
-        result.not_applied += block.seqs[:first].tolist()
+        result.not_applied += block.rows_of(block.seqs[:first].tolist())
         return result
 
     def _unknown_fields(self, batch: Batch) -> frozenset[str]:
@@ -364,7 +370,7 @@ class Push:
     def _settle(self, result: BatchResult) -> None:
         for fields in result.uncreated.values():
             self.done.uncreated.update(fields)
-        if self._object.is_append_only:
+        if self._object.shape.is_append_only:
             # An event was taken without them, and is done with.
             result.uncreated = {}
         self._results.append(result)

@@ -45,6 +45,7 @@ REASONS: dict[str, Reason] = {
     "missing_identifier": Reason("the row has neither e-mail nor userId", _DATA),
     "missing_event_name": Reason("the event has no name", _DATA),
     "missing_created_at": Reason("the event has no time", _DATA),
+    "missing_required": Reason("a field that `required` names is NULL", _DATA),
     "expired": Reason("the event waited for longer than the sync lets it, and is given up", _DATA),
     "duplicate_identity": Reason("several rows have the same e-mail or userId", _DATA),
     "not_finite": Reason("the number is NaN or infinite", _DATA),
@@ -55,6 +56,11 @@ REASONS: dict[str, Reason] = {
     "invalid_date": Reason("the value is no date of the years 0001 to 9999", _DATA),
     "invalid_datetime": Reason("the value is no time of the years 0001 to 9999", _DATA),
     "invalid_json": Reason("the value is no valid JSON", _DATA),
+    "invalid_phone": Reason("the value is no phone number that can be dialled", _DATA),
+    # Of two columns that make one, the other may be right by then.
+    "invalid_geo_location": Reason(
+        "the value is not a latitude and a longitude, as {lat, lon}", _DATA, _DAY_S
+    ),
     "not_text": Reason("the text is not valid Unicode", _DATA),
     "nul_character": Reason("the text holds a NUL character", _DATA),
     "too_long": Reason("the text is longer than Iterable takes", _DATA),

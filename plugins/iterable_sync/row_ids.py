@@ -2,8 +2,9 @@
 Ids that Iterable keeps of a row: the same at every attempt, in every run, from any state.
 
 An id is the UUIDv5 of project, sync and key, each with its length before it, so that no two keys
-read alike. It is made of the values alone: a new snapshot, a renamed key column or another type of
-the same number gives the same id, and what is sent again replaces itself.
+read alike; or, where that is asked for, the key itself. It is made of the values alone: a new
+snapshot, a renamed key column or another type of the same number gives the same id, and what is
+sent again replaces itself.
 
 Source: https://support.iterable.com/hc/en-us/articles/206430615 and Swagger ``TrackRequest``,
 documented: letters, digits and hyphens, at most 512 bytes, unique among all events of a project.
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 # Any other value would give all rows ever sent new ids.
 NAMESPACE = uuid.UUID("6f0d3c52-9a1b-4c0e-8e57-2b7f4d1c93aa")
 
+_TAKEN = r"\A[A-Za-z0-9-]+\z"
+_MAX_BYTES = 512
 _HYPHENS = (8, 13, 18, 23)
 _LENGTH = 36
 
@@ -62,6 +65,29 @@ def row_ids(project: str, sync: str, keys: Sequence[pa.Array]) -> pa.Array:
     return pa.LargeStringArray.from_buffers(
         len(raw), pa.py_buffer(offsets), pa.py_buffer(text.tobytes())
     )
+
+
+def natural_or_uuid(project: str, sync: str, keys: Sequence[pa.Array]) -> pa.Array:
+    """
+    Give the key itself as the id of each row, and :func:`row_ids` where it cannot be one.
+
+    That is where the key has several columns, or characters that Iterable does not take, or too
+    many of them. No other sync has to have the same keys: what Iterable knows by an id it updates.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if len(keys) != 1:
+        return row_ids(project, sync, keys)
+    (key,) = keys
+    # Not `{1,512}`: the engine behind the pattern repeats nothing so often.
+    fits = pc.and_(
+        pc.match_substring_regex(key, _TAKEN), pc.less_equal(pc.binary_length(key), _MAX_BYTES)
+    )
+    if pc.all(fits).as_py():
+        return key
+    wrong = pc.invert(fits)
+    return pc.replace_with_mask(key, wrong, row_ids(project, sync, [key.filter(wrong)]))
 
 
 def key_text(values: pa.Array, state: StateType) -> pa.Array:

@@ -44,6 +44,7 @@ class WireType(StrEnum):
     DATE = "date"
     DATETIME = "datetime"
     JSON = "json"
+    PHONE = "phone"
 
 
 class NullPolicy(StrEnum):
@@ -64,6 +65,10 @@ class Role(StrEnum):
     EVENT_NAME = "event_name"
     CAMPAIGN_ID = "campaign_id"
     TEMPLATE_ID = "template_id"
+    AUDIENCE = "audience"
+    PURCHASED_AT = "purchased_at"
+    TOTAL = "total"
+    ITEMS = "items"
 
 
 class ProjectType(StrEnum):
@@ -93,7 +98,8 @@ class Column:
     """
     A column of the model and the field it becomes.
 
-    ``position`` is its place in every mask (``'0101'``) and never reused within a sync.
+    ``position`` is its place in every mask (``'0101'``) and never reused within a sync. ``region``
+    is the country of phone numbers without one. Where it ``is_required``, a NULL rejects the row.
     """
 
     name: str
@@ -105,6 +111,8 @@ class Column:
     null: NullPolicy = NullPolicy.CLEAR
     role: Role = Role.FIELD
     is_key: bool = False
+    region: str | None = None
+    is_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +149,24 @@ class Payload:
     fields: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """
+    Where a request goes, and what it says beside its rows, where rows of one sync differ in that.
+
+    Args:
+        path: the endpoint.
+
+        head: members of the body, each with a comma behind it, e.g. ``"listId":17,``.
+
+        harmless: reasons that are no failure there: who is not known is in no list either.
+    """
+
+    path: str
+    head: bytes = b""
+    harmless: frozenset[str] = frozenset()
+
+
 @dataclass(slots=True)
 class Batch:
     """
@@ -148,7 +174,8 @@ class Batch:
 
     ``payloads`` mostly are a slice of a block (:mod:`iterable_sync.payloads`), which makes a row an
     object when it is looked at. ``rejections`` are the rows and fields of the range that mapping
-    refused; a range may hold nothing else, then nothing is sent.
+    refused; a range may hold nothing else, then nothing is sent. ``target`` None is the endpoint of
+    the sync object.
     """
 
     number: int
@@ -157,6 +184,7 @@ class Batch:
     payloads: Sequence[Payload]
     rejections: list[Rejection] = field(default_factory=list)
     new_fields: frozenset[str] = frozenset()
+    target: Target | None = None
 
 
 @dataclass(slots=True)

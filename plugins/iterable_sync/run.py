@@ -17,7 +17,7 @@ from iterable_sync.push import Push, Pushed
 from iterable_sync.rows import Op, Role, RunEnd, RunReport
 from iterable_sync.same_project import check_project
 from iterable_sync.state import SyncState, diff
-from iterable_sync.sync_object import check_spec
+from iterable_sync.sync_object import completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ def run_sync(
         RunSkipped: another run is at it, or newer data has been sent.
     """
     sync_object = objects.get(spec.object)
-    check_spec(spec, sync_object)
+    spec = completed(spec, sync_object)
     if spec.dry_run:
         with state.without_trace() as engine:
             return _dry_run(spec, sync_object, source, client, engine, clock, sleep)
@@ -81,7 +81,7 @@ def run_sync(
         spec,
         client.project,
         sync_object.lane,
-        is_append_only=sync_object.is_append_only,
+        sync_object.shape,
         clock=clock,
         sleep=sleep,
     )
@@ -124,7 +124,7 @@ def _dry_run(
         spec,
         client.project,
         sync_object.lane,
-        is_append_only=sync_object.is_append_only,
+        sync_object.shape,
         clock=clock,
         sleep=sleep,
     )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -15,6 +16,8 @@ from pydantic import (
     model_validator,
 )
 
+from iterable_sync.errors import ConfigError
+from iterable_sync.presets import PRESETS
 from iterable_sync.rows import NullPolicy, WireType
 
 _DAY_S = 86_400.0
@@ -27,6 +30,22 @@ def _in_seconds(value: Any) -> Any:
 
 Seconds = Annotated[float, BeforeValidator(_in_seconds), Field(ge=0, allow_inf_nan=False)]
 """A number of seconds, or a :class:`datetime.timedelta`."""
+
+
+def _is_event_name(value: str) -> str:
+    if not (value.strip() and value.isprintable()):
+        raise ValueError("it is blank, or has characters that are not printable")
+    return value
+
+
+EventName = Annotated[str, Field(max_length=_MAX_NAME), AfterValidator(_is_event_name)]
+
+FirstSync = (
+    Annotated[int, Field(ge=0)]
+    | Literal["all", "seed"]
+    | Annotated[str, Field(pattern=r"^sample:[1-9][0-9]*$")]
+)
+"""What a first run sends: see :class:`SyncSpec`."""
 
 
 class _Declared(BaseModel):
@@ -93,14 +112,32 @@ class SyncSpec(_Declared):
 
         exclude: columns that are read but neither compared nor sent.
 
+        preset: a table of settings of another tool, see :mod:`iterable_sync.presets`; what is given
+            here wins.
+
+        naming: how columns become names of fields where *fields* gives none: ``as_is``, ``snake``
+            or ``camel``, see :mod:`iterable_sync.naming`.
+
+        required: names of fields, as Iterable has them, without which a row is rejected,
+            ``missing_required``.
+
+        phone_region: the country of phone numbers without one, e.g. ``US``; None demands a leading
+            plus.
+
         null: the NULL policy of fields that declare none.
 
         timezone: zone of TIMESTAMP columns without one, e.g. ``UTC``.
 
         newest_by: column whose greatest value decides between rows of one identity.
 
-        first_sync: how many rows a first run may send (``any`` for no limit); None leaves it to
-            ``guards.first_sync_rows``.
+        on_remove: what a key that left the query means for Iterable: ``ignore``, or what the object
+            knows: ``clear`` its fields (of carts: an empty cart), set the audience's field to
+            ``false``, ``unsubscribe`` from the list, send the event of the ``exit``; None is the
+            object's default.
+
+        first_sync: how many rows a first run may send, ``all`` for no limit; ``seed`` takes all of
+            them for sent and sends none, ``sample:50`` sends 50 and holds the others; None leaves
+            it to ``guards.first_sync_rows``.
 
         as_of: the moment whose data this run sends; an older run than the last complete one ends
             superseded.
@@ -112,7 +149,47 @@ class SyncSpec(_Declared):
 
         history_s: for so long the record of a run is kept after its end.
 
-    The following are for append-only objects (events) alone:
+        seed_sql: on the first run, what Iterable holds already: a query with the key columns and
+            the identity of the model, e.g. over the export of another tool. What is in it is not
+            sent, and what the model does not have is removed, under the guards.
+
+        requires: the sync whose acceptance a row of a person waits for, in email-based projects:
+            Iterable drops what it gets about somebody it does not know.
+
+    The following are for some objects alone:
+
+    Args:
+        identify_names: ``first_name``, ``last_name``, ``phone_number``, ``date_of_birth`` and
+            ``zip_code`` become ``firstName`` and so on, with the types that they should have.
+
+        clear_renamed: where a column's field gets another name, delete the old one from the rows
+            that have it.
+
+        event_names: name of an event in the model -> its name in Iterable; None leaves it out.
+
+        unmapped_events: what is done with an event whose name is not in *event_names*.
+
+        row_id: of what the id of a row is made that Iterable keeps: ``key``, the key itself where it
+            has the characters for it, or ``uuid``, a UUID of project, sync and key; None is the
+            object's default.
+
+        audience: column with the name of the audience, for memberships.
+
+        list_name: the list of all rows, where no column names one.
+
+        list_id: its id, where the name is not to be looked up.
+
+        create_list: create a list that is not there yet.
+
+        adopt_list: on the first run, take who is in the list for subscribed by this sync: who is
+            not in the model is unsubscribed, under the guards.
+
+        trait: column with the name of the trait, where the model has a row for each of them; its
+            value is in the column ``value``.
+
+        line_key: columns that order the lines of an order or a cart; by default the item's id.
+
+    The following are for append-only objects (events) and, the first two, for orders:
 
     Args:
         event_name: the name of all events; without it the model has a column ``event_name`` or
@@ -139,9 +216,13 @@ class SyncSpec(_Declared):
     user_id: str | None = None
     fields: dict[str, FieldSpec] = Field(default_factory=dict)
     exclude: tuple[str, ...] = ()
+    preset: str | None = None
+    naming: Literal["as_is", "snake", "camel"] = "as_is"
+    required: tuple[str, ...] = ()
+    phone_region: str | None = Field(default=None, pattern=r"^[A-Z]{2}$")
     null: NullPolicy = NullPolicy.CLEAR
     timezone: str | None = None
-    on_remove: Literal["ignore", "clear"] = "ignore"
+    on_remove: Literal["ignore", "clear", "false", "unsubscribe", "exit"] | None = None
     on_identity_change: Literal["hold", "full_row"] = "hold"
     newest_by: str | None = None
     new_fields: Literal["create", "fail"] = "create"
@@ -149,7 +230,7 @@ class SyncSpec(_Declared):
     guards: Guards = Guards()
     thresholds: Thresholds = Thresholds()
     full_resync: bool = False
-    first_sync: int | Literal["any"] | None = None
+    first_sync: FirstSync | None = None
     as_of: datetime | None = None
     dry_run: bool = False
     batch_rows: int = Field(default=1000, ge=1, le=1000)
@@ -159,14 +240,28 @@ class SyncSpec(_Declared):
     lane_wait_s: float = Field(default=600.0, ge=0)
     lease_s: float = Field(default=120.0, gt=0)
     history_s: Seconds = 90 * _DAY_S
-    event_name: str | None = Field(default=None, max_length=_MAX_NAME)
+    seed_sql: str | None = Field(default=None, min_length=1)
+    requires: str | None = Field(default=None, min_length=1, max_length=250)
+    identify_names: bool = False
+    clear_renamed: bool = True
+    event_names: dict[str, EventName | None] | None = None
+    unmapped_events: Literal["pass", "ignore", "error"] = "pass"
+    row_id: Literal["uuid", "key"] | None = None
+    audience: str = Field(default="audience", min_length=1)
+    list_name: str | None = Field(default=None, min_length=1, max_length=_MAX_NAME)
+    list_id: int | None = Field(default=None, ge=1)
+    create_list: bool = True
+    adopt_list: bool = False
+    trait: str | None = Field(default=None, min_length=1)
+    line_key: tuple[str, ...] = ()
+    event_name: EventName | None = None
     created_at: str = Field(default="created_at", min_length=1)
     since: datetime | None = None
     look_back_s: Seconds = 2 * _DAY_S
     max_wait_s: Seconds = 7 * _DAY_S
     retention_s: Seconds = 90 * _DAY_S
 
-    @field_validator("key", "exclude", mode="before")
+    @field_validator("key", "exclude", "line_key", "required", mode="before")
     @classmethod
     def _one_name_is_a_tuple(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
@@ -186,12 +281,25 @@ class SyncSpec(_Declared):
             raise ValueError(f"{info.field_name} needs a time zone")
         return value
 
-    @field_validator("event_name")
+    @model_validator(mode="before")
     @classmethod
-    def _event_name_is_one(cls, value: str | None) -> str | None:
-        if value is not None and not (value.strip() and value.isprintable()):
-            raise ValueError("event_name is blank, or has characters that are not printable")
-        return value
+    def _preset_is_below_what_is_given(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or (name := given.get("preset")) is None:
+            return given
+        of_object, known = given.get("object"), PRESETS.get(name)
+        if known is None:
+            raise ConfigError(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
+        if of_object not in known:
+            raise ConfigError(
+                f"preset {name!r} says nothing of {of_object!r}; it is for {', '.join(known)}"
+            )
+        return known[of_object] | given
+
+    @model_validator(mode="after")
+    def _unmapped_events_need_a_map(self) -> Self:
+        if self.event_names is None and self.unmapped_events != "pass":
+            raise ValueError(f"unmapped_events={self.unmapped_events!r} needs event_names")
+        return self
 
     @model_validator(mode="after")
     def _what_is_looked_at_is_remembered(self) -> Self:

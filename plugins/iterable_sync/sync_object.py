@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from iterable_sync.rows import Column, Payload, ProjectType, Rejection
+    from iterable_sync.rows import (
+        Column,
+        Payload,
+        Project,
+        ProjectType,
+        Rejection,
+        Role,
+        Target,
+    )
     from iterable_sync.spec import SyncSpec
-
-# What says how rows that happened once are found, and how rows that change are compared.
-_FOR_APPEND_ONLY = frozenset(
-    {"event_name", "created_at", "since", "look_back_s", "max_wait_s", "retention_s"}
-)
-_FOR_STATE = frozenset({"newest_by", "on_identity_change", "merge_nested_objects"})
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,13 @@ class MapContext:
         event_name: the name of all events of the sync; None where a column has it.
 
         create_new_fields: what rows say that say it themselves.
+
+        list_ids: name of a list -> its id.
+
+        list_name: the list of all rows; None where a column has it.
+
+        at_s: the moment whose data the run sends, in seconds since 1970; for what has no time of
+            its own.
     """
 
     columns: tuple[Column, ...]
@@ -48,6 +57,78 @@ class MapContext:
     sync: str = ""
     event_name: str | None = None
     create_new_fields: bool = True
+    list_ids: Mapping[str, int] = field(default_factory=dict)
+    list_name: str | None = None
+    at_s: int = 0
+
+
+def map_context(
+    spec: SyncSpec,
+    columns: tuple[Column, ...],
+    project: Project,
+    *,
+    known_types: Mapping[str, str],
+    list_ids: Mapping[str, int],
+    at_s: int,
+) -> MapContext:
+    """Give the context of all chunks of a run."""
+    return MapContext(
+        columns=columns,
+        project_type=project.type,
+        merge_nested_objects=spec.merge_nested_objects,
+        known_types=known_types,
+        project=project.name,
+        sync=spec.sync,
+        event_name=spec.event_name,
+        create_new_fields=spec.new_fields != "fail",
+        list_ids=list_ids,
+        list_name=spec.list_name,
+        at_s=at_s,
+    )
+
+
+@dataclass(frozen=True)
+class Shape:
+    """
+    What the engine has to know of the rows of a sync object, beyond their requests.
+
+    Args:
+        name: of the sync object.
+
+        is_append_only: a row that was accepted is done with: what it becomes later is not sent,
+            several rows of one identity are normal, and they are sent in the order of their times.
+
+        shares_identity: several rows of one identity are normal, and none of them is the person: a
+            changed identity is no change of the row.
+
+        batch_by: columns, by role, whose rows go into requests of their own, as do removed ones;
+            None puts rows of all kinds into one request. The plan is in this order.
+
+        marks: sync objects of which the row of a person is sent again once a row of this one was
+            accepted for them, since Iterable changed it by itself.
+
+        roles: columns that are no data fields of the row: role -> the names of which the model may
+            have the first. A role in *required* has to be there.
+
+        fields_of: whose data fields its rows write: syncs of one such thing never map one field.
+
+        names_claimed: the role whose values are names that belong to one sync of the project:
+            fields or lists.
+    """
+
+    name: str
+    is_append_only: bool = False
+    shares_identity: bool = False
+    batch_by: tuple[Role, ...] | None = None
+    marks: tuple[str, ...] = ()
+    roles: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
+    required: frozenset[Role] = frozenset()
+    fields_of: str | None = None
+    names_claimed: Role | None = None
+
+
+PLAIN = Shape("users")
+"""A row is a person, and all of its columns are data fields."""
 
 
 class SyncObject(Protocol):
@@ -57,20 +138,25 @@ class SyncObject(Protocol):
     Attributes:
         name: as in ``SyncSpec.object``.
 
+        shape: what the engine has to know of its rows.
+
         lane: syncs of one lane of a project never push at the same time.
 
-        path: the bulk endpoint.
+        path: the endpoint, where a row has no target of its own.
 
-        array: the array of the request body that holds the rows, e.g. ``users``.
+        array: the array of the request body that holds the rows, e.g. ``users``; empty where a
+            request is one row.
+
+        answers: ``rows`` where an answer names the rows that failed, ``request`` where it counts
+            for the whole request.
 
         sends: ``changed_fields`` or ``whole``.
 
         requests_per_s: 80 % of the published limit of *path*.
 
-        removals: the values of ``SyncSpec.on_remove`` that it knows.
+        removals: the values of ``SyncSpec.on_remove`` that it knows, the default first.
 
-        is_append_only: a row that was accepted is done with: what it becomes later is not sent,
-            several rows of one identity are normal, and they are sent in the order of their times.
+        settings: the fields of :class:`SyncSpec` that not all objects have, and this one has.
 
         has_listed_fields: ``users/getFields`` lists its fields with their types. Without, nobody
             knows what a row would create: each row says itself whether it may
@@ -78,14 +164,16 @@ class SyncObject(Protocol):
     """
 
     name: str
+    shape: Shape
     lane: str
     path: str
     array: str
+    answers: Literal["rows", "request"]
     sends: Literal["changed_fields", "whole"]
     requests_per_s: float
     max_rows: int
-    removals: frozenset[str]
-    is_append_only: bool
+    removals: tuple[str, ...]
+    settings: frozenset[str]
     has_listed_fields: bool
 
     def payloads(
@@ -95,9 +183,9 @@ class SyncObject(Protocol):
         Map a chunk of the plan, column by column.
 
         Args:
-            frame: ``_seq, _op, _mask, _identity`` and the model's columns, Arrow dtypes, ordered
-                by ``_seq``; a column whose place in ``_mask`` is ``0`` is not sent, unless the
-                object sends whole rows.
+            frame: ``_seq, _op, _mask, _identity, _episode`` and the model's columns, Arrow dtypes,
+                ordered by ``_seq``; a column whose place in ``_mask`` is ``0`` is not sent, unless
+                the object sends whole rows.
 
         Returns:
             Payloads ordered by seq, and what was refused: whole rows (which then have no payload)
@@ -106,7 +194,9 @@ class SyncObject(Protocol):
         """
         ...
 
-    def body(self, rows: Sequence[bytes], *, create_new_fields: bool) -> bytes:
+    def body(
+        self, rows: Sequence[bytes], *, create_new_fields: bool, target: Target | None = None
+    ) -> bytes:
         """
         Wrap rows into a request body; ``len(body)`` is what is sent, exactly.
 
@@ -116,30 +206,59 @@ class SyncObject(Protocol):
 
             create_new_fields: for a body that says it for all rows; without listed fields it is
                 the rows that say it, and this is not looked at.
+
+            target: of the rows; its ``head`` is in the body.
         """
         ...
 
 
-def check_spec(spec: SyncSpec, sync_object: SyncObject) -> None:
+# What says how rows that happened once are found, and how rows that change are compared.
+_SPECIAL = frozenset(
+    {
+        "audience",
+        "create_list",
+        "adopt_list",
+        "created_at",
+        "event_name",
+        "line_key",
+        "list_id",
+        "list_name",
+        "look_back_s",
+        "max_wait_s",
+        "merge_nested_objects",
+        "newest_by",
+        "on_identity_change",
+        "requires",
+        "retention_s",
+        "seed_sql",
+        "since",
+        "trait",
+    }
+)
+
+
+def completed(spec: SyncSpec, sync_object: SyncObject) -> SyncSpec:
     """
-    Check that what a sync declares is for its object.
+    Check that what a sync declares is for its object, and put the object's defaults in.
 
     Raises:
         ConfigError: a setting would be without effect, or lose rows.
     """
-    if spec.on_remove not in sync_object.removals:
+    if spec.on_remove is None:
+        spec = spec.model_copy(update={"on_remove": sync_object.removals[0]})
+    elif spec.on_remove not in sync_object.removals:
         raise ConfigError(
             f"on_remove={spec.on_remove!r} is not for {spec.object}; "
             f"it knows {', '.join(sorted(sync_object.removals))}"
         )
-    foreign = _FOR_STATE if sync_object.is_append_only else _FOR_APPEND_ONLY
-    if given := sorted(foreign & spec.model_fields_set):
+    if given := sorted((_SPECIAL - sync_object.settings) & spec.model_fields_set):
         raise ConfigError(f"{', '.join(given)}: not for {spec.object}; leave it out")
     waits = spec.null is NullPolicy.SKIP or any(
         field.null is NullPolicy.SKIP for field in spec.fields.values()
     )
-    if sync_object.is_append_only and waits:
+    if sync_object.shape.is_append_only and waits:
         raise ConfigError(
             f"null='skip' is not for {spec.object}: a row that waits would be out of sight before "
             "it is complete; leave it out of the model for so long"
         )
+    return spec

@@ -9,6 +9,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from iterable_sync import objects
 from iterable_sync.identity import identity_sql
 from iterable_sync.objects.events import OBJECT
 from iterable_sync.rows import ProjectType
@@ -35,7 +36,7 @@ def events(file: Path, values: str, *, time: str = "TIMESTAMPTZ", **changes: Any
         connection.execute(f"CREATE TABLE page_views ({TABLE.format(time=time)})")
         connection.execute(f"INSERT INTO page_views VALUES {values}")
     spec = SyncSpec(sync="views", object="events", sql=sql, key="view_id", **changes)
-    model = understand(spec, DuckDBSource(str(file)), DuckDBDialect(), is_append_only=True)
+    model = understand(spec, DuckDBSource(str(file)), DuckDBDialect(), objects.get("events").shape)
     selected = ", ".join(
         f'{expression} AS "{column.name}"'
         for expression, column in zip(model.select, model.columns, strict=True)

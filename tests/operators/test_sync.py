@@ -76,7 +76,7 @@ def test_arguments_become_a_spec():
             fields={"plan": {"name": "account.plan", "null": "keep"}},
             guards={"max_removed": 0.1},
             thresholds={"max_rejected": 0},
-            first_sync="any",
+            first_sync="all",
             options={"exclude": ["loaded_at"], "timezone": "UTC"},
         )
     )
@@ -93,7 +93,7 @@ def test_arguments_become_a_spec():
     assert spec.fields["plan"].null is NullPolicy.KEEP
     assert spec.guards.max_removed == 0.1
     assert spec.thresholds.max_rejected == 0
-    assert spec.first_sync == "any"
+    assert spec.first_sync == "all"
     assert (spec.exclude, spec.timezone) == (("loaded_at",), "UTC")
 
 

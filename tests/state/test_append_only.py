@@ -23,6 +23,7 @@ from event_world import (
     sync,
     with_events,
 )
+from iterable_sync import objects
 from iterable_sync.errors import DuplicateKeys
 from iterable_sync.rows import RunEnd
 from iterable_sync.state import DbApiSource
@@ -112,7 +113,7 @@ def test_the_warehouse_itself_is_asked_for_the_window(
     with_events(world)
     put(world, *rows, columns={**COLUMNS, "created_at": kind})
     declared = spec(world, timezone="UTC")
-    model = understand(declared, world.source, world.state.dialect, is_append_only=True)
+    model = understand(declared, world.source, world.state.dialect, objects.get("events").shape)
 
     sql = asked(world.source, model, Window(start=ago(3), now=ago(0)))
 
@@ -167,32 +168,32 @@ def test_a_source_that_is_only_read_gives_all_and_the_window_is_cut_here(
     assert (1, 1) == (report.queried, report.unchanged)
 
 
-def test_a_changed_value_of_a_sent_row_is_left_alone(way: World) -> None:
-    with_events(way, event(1, 1, total=5))
-    sync(way)
-    put(way, event(1, 1, total=6))
+def test_a_changed_value_of_a_sent_row_is_left_alone(world: World) -> None:
+    with_events(world, event(1, 1, total=5))
+    sync(world)
+    put(world, event(1, 1, total=6))
 
-    report = sync(way)
+    report = sync(world)
 
     assert (1, 0, 0) == (report.unchanged, report.changed, report.requests)
-    assert [5] == [row["dataFields"]["total"] for row in arrived(way)]
+    assert [5] == [row["dataFields"]["total"] for row in arrived(world)]
 
 
-def test_a_row_that_leaves_the_model_is_no_news(way: World) -> None:
-    with_events(way, event(1, 1), event(2, 1))
-    sync(way)
-    put(way, event(2, 1))
+def test_a_row_that_leaves_the_model_is_no_news(world: World) -> None:
+    with_events(world, event(1, 1), event(2, 1))
+    sync(world)
+    put(world, event(2, 1))
 
-    report = sync(way)
+    report = sync(world)
 
     assert (1, 1, 0) == (report.queried, report.unchanged, report.removed)
 
 
-def test_the_snapshot_has_no_values_but_key_identity_and_time(way: World) -> None:
-    with_events(way, event(1, 1, total=77))
-    sync(way)
+def test_the_snapshot_has_no_values_but_key_identity_and_time(world: World) -> None:
+    with_events(world, event(1, 1, total=77))
+    sync(world)
 
-    (row,) = way.snapshot("events").values()
+    (row,) = world.snapshot("events").values()
 
     assert not {"total", "user_id", "created_at"} & row.keys()
     assert ("userId:u1", ago(1), "live", None) == tuple(
@@ -200,18 +201,18 @@ def test_the_snapshot_has_no_values_but_key_identity_and_time(way: World) -> Non
     )
 
 
-def test_a_column_that_is_added_or_dropped_sends_nothing_again(way: World) -> None:
-    with_events(way, event(1, 1), event(2, 1))
-    table = f"{way.prefix}events"
-    sync(way, sql=f"SELECT id, user_id, created_at FROM {table}")
+def test_a_column_that_is_added_or_dropped_sends_nothing_again(world: World) -> None:
+    with_events(world, event(1, 1), event(2, 1))
+    table = f"{world.prefix}events"
+    sync(world, sql=f"SELECT id, user_id, created_at FROM {table}")
 
-    more = sync(way, sql=f"SELECT id, user_id, created_at, total FROM {table}")
-    less = sync(way, sql=f"SELECT id, user_id, created_at FROM {table} WHERE TRUE")
-    put(way, event(1, 1), event(2, 1), event(3, 0))
-    new = sync(way, sql=f"SELECT id, user_id, created_at, total AS sum FROM {table}")
+    more = sync(world, sql=f"SELECT id, user_id, created_at, total FROM {table}")
+    less = sync(world, sql=f"SELECT id, user_id, created_at FROM {table} WHERE TRUE")
+    put(world, event(1, 1), event(2, 1), event(3, 0))
+    new = sync(world, sql=f"SELECT id, user_id, created_at, total AS sum FROM {table}")
 
     assert [(0, 2), (0, 2), (1, 2)] == [(r.requests, r.unchanged) for r in (more, less, new)]
-    assert {"id": 3, "sum": 3} == arrived(way)[-1]["dataFields"]
+    assert {"id": 3, "sum": 3} == arrived(world)[-1]["dataFields"]
 
 
 def test_rows_are_planned_by_person_time_and_key(way: World) -> None:
@@ -243,46 +244,46 @@ def test_keys_that_come_twice_stop_the_run_before_anything_is_sent(way: World) -
 # -- the window moves -----------------------------------------------------------------------------
 
 
-def test_the_cursor_is_the_newest_row_but_never_later_than_now(way: World) -> None:
-    with_events(way, event(1, 1), event(2, -400))
+def test_the_cursor_is_the_newest_row_but_never_later_than_now(world: World) -> None:
+    with_events(world, event(1, 1), event(2, -400))
 
-    sync(way)
+    sync(world)
 
-    cursor, unresolved, _ = kept(way)
+    cursor, unresolved, _ = kept(world)
     assert unresolved is None
     assert ago(0) <= str(cursor) < ago(-1)
 
 
-def test_a_row_behind_one_of_the_future_is_found(way: World) -> None:
-    with_events(way, event(1, -400))
-    sync(way)
-    put(way, event(1, -400), event(2, 1.5), event(3, -2))
+def test_a_row_behind_one_of_the_future_is_found(world: World) -> None:
+    with_events(world, event(1, -400))
+    sync(world)
+    put(world, event(1, -400), event(2, 1.5), event(3, -2))
 
-    sync(way)
+    sync(world)
 
-    assert [1, 2, 3] == numbers(way)
+    assert [1, 2, 3] == numbers(world)
 
 
-def test_the_cursor_never_goes_back(way: World) -> None:
+def test_the_cursor_never_goes_back(world: World) -> None:
     """Rows that are deleted from the warehouse do not widen the window again."""
-    with_events(way, event(1, 1), event(2, 2.5))
-    sync(way)
-    before = kept(way)
-    put(way, event(2, 2.5))
+    with_events(world, event(1, 1), event(2, 2.5))
+    sync(world)
+    before = kept(world)
+    put(world, event(2, 2.5))
 
-    sync(way)
+    sync(world)
 
-    assert before[0] == kept(way)[0]
+    assert before[0] == kept(world)[0]
 
 
-def test_a_late_row_within_look_back_is_found_and_a_later_one_is_not(way: World) -> None:
-    with_events(way, event(1, 1))
-    sync(way)
-    put(way, event(1, 1), event(2, 2.9), event(3, 3.1))
+def test_a_late_row_within_look_back_is_found_and_a_later_one_is_not(world: World) -> None:
+    with_events(world, event(1, 1))
+    sync(world)
+    put(world, event(1, 1), event(2, 2.9), event(3, 3.1))
 
-    sync(way)
+    sync(world)
 
-    assert [1, 2] == numbers(way)
+    assert [1, 2] == numbers(world)
 
 
 def test_since_leaves_older_rows_alone(way: World) -> None:
@@ -295,68 +296,68 @@ def test_since_leaves_older_rows_alone(way: World) -> None:
     assert [2, 3] == numbers(way)
 
 
-def test_the_window_reaches_back_to_what_iterable_may_yet_take(way: World) -> None:
+def test_the_window_reaches_back_to_what_iterable_may_yet_take(world: World) -> None:
     """Its name is not allowed for a while; meanwhile newer events are long beyond."""
-    named = with_secret(way)
-    first = sync(way, **named)
-    assert ({"disallowed_event_name": 1}, ago(9)) == (first.rejected_by_reason, kept(way)[1])
-    waiting = sync(way, **named)
-    way.change(disallowed_event_names=[])
-    way.write("UPDATE {rejections} SET next_try_at = now() - INTERVAL '1 second'")
+    named = with_secret(world)
+    first = sync(world, **named)
+    assert ({"disallowed_event_name": 1}, ago(9)) == (first.rejected_by_reason, kept(world)[1])
+    waiting = sync(world, **named)
+    world.change(disallowed_event_names=[])
+    world.write("UPDATE {rejections} SET next_try_at = now() - INTERVAL '1 second'")
 
-    second = sync(way, **named)
+    second = sync(world, **named)
 
     assert (1, 0) == (waiting.still_rejected, waiting.requests)
     assert (2, 1) == (second.queried, second.accepted)
-    assert [1, 2] == numbers(way)
-    assert set() == way.rejections()
-    assert (None, 1) == (kept(way)[1], sync(way, **named).queried)
+    assert [1, 2] == numbers(world)
+    assert set() == world.rejections()
+    assert (None, 1) == (kept(world)[1], sync(world, **named).queried)
 
 
-def test_what_is_finally_refused_is_behind_the_window_and_stays_in_sight(way: World) -> None:
-    with_events(way, event(1, 9, who="x" * 99), event(2, 1))
+def test_what_is_finally_refused_is_behind_the_window_and_stays_in_sight(world: World) -> None:
+    with_events(world, event(1, 9, who="x" * 99), event(2, 1))
 
-    first = sync(way)
-    second = sync(way)
+    first = sync(world)
+    second = sync(world)
 
     assert {"invalid_user_id": 1} == first.rejected_by_reason
     assert (1, 0) == (second.queried, second.still_rejected)
-    assert {("1", "", "invalid_user_id")} == way.rejections()
+    assert {("1", "", "invalid_user_id")} == world.rejections()
 
 
-def test_what_is_refused_for_too_long_is_given_up(way: World) -> None:
-    named = with_secret(way)
-    sync(way, **named)
-    way.write("UPDATE {rejections} SET first_seen = now() - INTERVAL '8 days'")
+def test_what_is_refused_for_too_long_is_given_up(world: World) -> None:
+    named = with_secret(world)
+    sync(world, **named)
+    world.write("UPDATE {rejections} SET first_seen = now() - INTERVAL '8 days'")
 
-    given_up = sync(way, **named)
-    after = sync(way, **named)
+    given_up = sync(world, **named)
+    after = sync(world, **named)
 
     assert ({"expired": 1}, 0) == (given_up.rejected_by_reason, given_up.requests)
-    assert {("1", "", "expired")} == way.rejections()
-    assert (None, 1, 0) == (kept(way)[1], after.queried, after.still_rejected)
+    assert {("1", "", "expired")} == world.rejections()
+    assert (None, 1, 0) == (kept(world)[1], after.queried, after.still_rejected)
 
 
-def test_what_was_given_up_is_tried_again_when_a_person_says_so(way: World) -> None:
-    named = with_secret(way)
-    sync(way, **named)
-    way.write("UPDATE {rejections} SET first_seen = now() - INTERVAL '8 days'")
-    sync(way, **named)
-    way.change(disallowed_event_names=[])
-    requeue(way.state, "1.us", "events", include_permanent=True)
+def test_what_was_given_up_is_tried_again_when_a_person_says_so(world: World) -> None:
+    named = with_secret(world)
+    sync(world, **named)
+    world.write("UPDATE {rejections} SET first_seen = now() - INTERVAL '8 days'")
+    sync(world, **named)
+    world.change(disallowed_event_names=[])
+    requeue(world.state, "1.us", "events", include_permanent=True)
 
-    report = sync(way, **named, look_back_s=10 * DAY_S, max_wait_s=30 * DAY_S)
+    report = sync(world, **named, look_back_s=10 * DAY_S, max_wait_s=30 * DAY_S)
 
-    assert (1, [1, 2], set()) == (report.accepted, numbers(way), way.rejections())
+    assert (1, [1, 2], set()) == (report.accepted, numbers(world), world.rejections())
 
 
-def test_what_waits_unsent_is_sent_however_old_it_is(way: World) -> None:
+def test_what_waits_unsent_is_sent_however_old_it_is(world: World) -> None:
     """The sync stood still for a month: nothing of it was refused, so nothing is given up."""
-    with_events(way, event(1, 40))
-    sync(way)
-    put(way, event(1, 40), event(2, 30), event(3, 1))
+    with_events(world, event(1, 40))
+    sync(world)
+    put(world, event(1, 40), event(2, 30), event(3, 1))
 
-    report = sync(way)
+    report = sync(world)
 
     assert (2, {}) == (report.accepted, report.rejected_by_reason)
 
@@ -381,83 +382,83 @@ def test_what_is_in_doubt_for_too_long_is_given_up(world: World) -> None:
 # -- retention ------------------------------------------------------------------------------------
 
 
-def test_old_keys_are_forgotten_and_the_low_water_rises(way: World) -> None:
-    with_events(way, event(1, 200), event(2, 91), event(3, 89), event(4, 0))
+def test_old_keys_are_forgotten_and_the_low_water_rises(world: World) -> None:
+    with_events(world, event(1, 200), event(2, 91), event(3, 89), event(4, 0))
 
-    sync(way)
+    sync(world)
 
-    low_water = str(kept(way)[2])
-    assert {3, 4} == way.snapshot("events").keys()
+    low_water = str(kept(world)[2])
+    assert {3, 4} == world.snapshot("events").keys()
     assert ago(90) <= low_water < ago(89)
-    assert [1, 2, 3, 4] == numbers(way)
-    assert 0 == sync(way).requests
+    assert [1, 2, 3, 4] == numbers(world)
+    assert 0 == sync(world).requests
 
 
-def test_a_quiet_sync_forgets_nothing_of_its_window(way: World) -> None:
-    with_events(way, event(1, 200), event(2, 199))
-    sync(way)
+def test_a_quiet_sync_forgets_nothing_of_its_window(world: World) -> None:
+    with_events(world, event(1, 200), event(2, 199))
+    sync(world)
 
-    report = sync(way)
+    report = sync(world)
 
-    assert (ago(199), None, ago(201)) == kept(way)
+    assert (ago(199), None, ago(201)) == kept(world)
     assert ([], 2, 0) == (report.notes, report.unchanged, report.requests)
 
 
-def test_a_window_below_the_low_water_is_held(way: World) -> None:
-    with_events(way, event(1, 200), event(2, 120), event(3, 0))
-    sync(way)
-    put(way, event(1, 200), event(2, 120), event(3, 0), event(4, 0))
+def test_a_window_below_the_low_water_is_held(world: World) -> None:
+    with_events(world, event(1, 200), event(2, 120), event(3, 0))
+    sync(world)
+    put(world, event(1, 200), event(2, 120), event(3, 0), event(4, 0))
     month = {"look_back_s": 150 * DAY_S, "retention_s": 150 * DAY_S}
 
-    held = sync(way, **month)
+    held = sync(world, **month)
 
     assert (RunEnd.HELD, {"below_retention": 2}, 0) == (held.end, held.held_by_guard, held.requests)
     assert "lower look_back_s" in held.notes[0]
-    assert 3 == len(arrived(way))
+    assert 3 == len(arrived(world))
 
-    healed = sync(way)
+    healed = sync(world)
 
     assert (RunEnd.CLEAN, 1) == (healed.end, healed.accepted)
-    assert [1, 2, 3, 4] == numbers(way)
+    assert [1, 2, 3, 4] == numbers(world)
 
 
-def test_an_approval_sends_what_lies_above_the_low_water_alone(way: World) -> None:
-    with_events(way, event(1, 120), event(2, 0))
-    sync(way)
-    put(way, event(1, 120), event(2, 0), event(3, 0))
+def test_an_approval_sends_what_lies_above_the_low_water_alone(world: World) -> None:
+    with_events(world, event(1, 120), event(2, 0))
+    sync(world)
+    put(world, event(1, 120), event(2, 0), event(3, 0))
     month = {"look_back_s": 150 * DAY_S, "retention_s": 150 * DAY_S}
-    sync(way, **month)
-    approve(way.state, "1.us", "events", by="ann")
+    sync(world, **month)
+    approve(world.state, "1.us", "events", by="ann")
 
-    report = sync(way, **month)
+    report = sync(world, **month)
 
     assert ({"expired": 1}, 1) == (report.rejected_by_reason, report.accepted)
-    assert [3] == sent(way)
+    assert [3] == sent(world)
 
 
-def test_since_is_a_way_out_of_a_lost_cursor(way: World) -> None:
-    with_events(way, event(1, 200), event(2, 1))
-    sync(way)
-    way.write("UPDATE {syncs} SET cursor_at = NULL")
-    put(way, event(1, 200), event(2, 1), event(3, 0))
+def test_since_is_a_way_out_of_a_lost_cursor(world: World) -> None:
+    with_events(world, event(1, 200), event(2, 1))
+    sync(world)
+    world.write("UPDATE {syncs} SET cursor_at = NULL")
+    put(world, event(1, 200), event(2, 1), event(3, 0))
 
-    held = sync(way)
-    way.write("UPDATE {syncs} SET cursor_at = NULL")
-    let = sync(way, since=NOW - timedelta(days=60))
+    held = sync(world)
+    world.write("UPDATE {syncs} SET cursor_at = NULL")
+    let = sync(world, since=NOW - timedelta(days=60))
 
     assert {"below_retention": 2} == held.held_by_guard
     assert (RunEnd.CLEAN, 1) == (let.end, let.accepted)
-    assert [1, 2, 3] == numbers(way)
+    assert [1, 2, 3] == numbers(world)
 
 
-def test_rejections_are_forgotten_with_the_keys(way: World) -> None:
-    with_events(way, event(1, 9, who="x" * 99), event(2, 1))
-    sync(way)
-    way.write("UPDATE {rejections} SET last_seen = now() - INTERVAL '91 days'")
+def test_rejections_are_forgotten_with_the_keys(world: World) -> None:
+    with_events(world, event(1, 9, who="x" * 99), event(2, 1))
+    sync(world)
+    world.write("UPDATE {rejections} SET last_seen = now() - INTERVAL '91 days'")
 
-    sync(way)
+    sync(world)
 
-    assert set() == way.rejections()
+    assert set() == world.rejections()
 
 
 def test_nothing_moves_with_a_run_that_is_not_complete(world: World) -> None:
@@ -472,51 +473,51 @@ def test_nothing_moves_with_a_run_that_is_not_complete(world: World) -> None:
     assert (None, None, None) == kept(world)
 
 
-def test_a_dry_run_looks_at_the_window_and_leaves_nothing(way: World) -> None:
-    with_events(way, event(1, 9), event(2, 1))
-    first = sync(way, dry_run=True)
-    sync(way)
-    put(way, event(1, 9), event(2, 1), event(3, 0))
-    before = kept(way)
+def test_a_dry_run_looks_at_the_window_and_leaves_nothing(world: World) -> None:
+    with_events(world, event(1, 9), event(2, 1))
+    first = sync(world, dry_run=True)
+    sync(world)
+    put(world, event(1, 9), event(2, 1), event(3, 0))
+    before = kept(world)
 
-    second = sync(way, dry_run=True)
+    second = sync(world, dry_run=True)
 
     assert (2, 2, 1) == (first.added, second.queried, second.added)
-    assert before == kept(way)
-    assert [1, 2] == numbers(way)
+    assert before == kept(world)
+    assert [1, 2] == numbers(world)
 
 
 # -- the snapshot is the one that the last run left ------------------------------------------------
 
 
-def test_a_snapshot_whose_newest_rows_were_forgotten_is_not_taken_for_lost(way: World) -> None:
+def test_a_snapshot_whose_newest_rows_were_forgotten_is_not_taken_for_lost(world: World) -> None:
     """The run that wrote last wrote rows that are forgotten soon after."""
-    with_events(way, event(2, 0))
-    sync(way)
-    put(way, event(1, 10), event(2, 0))
-    sync(way, look_back_s=20 * DAY_S)
+    with_events(world, event(2, 0))
+    sync(world)
+    put(world, event(1, 10), event(2, 0))
+    sync(world, look_back_s=20 * DAY_S)
     days = {"look_back_s": DAY_S, "max_wait_s": DAY_S, "retention_s": 5 * DAY_S}
-    sync(way, **days)
-    assert {2} == way.snapshot("events").keys()
-    put(way, event(1, 10), event(2, 0), event(3, 0))
+    sync(world, **days)
+    assert {2} == world.snapshot("events").keys()
+    put(world, event(1, 10), event(2, 0), event(3, 0))
 
-    report = sync(way, **days)
+    report = sync(world, **days)
 
     assert (RunEnd.CLEAN, 1) == (report.end, report.accepted)
 
 
-def test_a_lost_snapshot_is_held_and_a_full_resync_makes_no_new_events(way: World) -> None:
-    with_events(way, event(1, 1), event(2, 1))
-    sync(way)
-    table = way.rows("SELECT snapshot_table FROM {syncs}")[0][0]
-    way.write(f"DELETE FROM {{{table}}}")
+def test_a_lost_snapshot_is_held_and_a_full_resync_makes_no_new_events(world: World) -> None:
+    with_events(world, event(1, 1), event(2, 1))
+    sync(world)
+    table = world.rows("SELECT snapshot_table FROM {syncs}")[0][0]
+    world.write(f"DELETE FROM {{{table}}}")
 
-    held = sync(way)
-    healed = sync(way, full_resync=True)
+    held = sync(world)
+    healed = sync(world, full_resync=True)
 
     assert ({"snapshot_lost": 2}, 0) == (held.held_by_guard, held.requests)
-    assert (RunEnd.CLEAN, 2, [1, 2]) == (healed.end, healed.accepted, numbers(way))
-    assert 0 == sync(way).requests
+    assert (RunEnd.CLEAN, 2, [1, 2]) == (healed.end, healed.accepted, numbers(world))
+    assert 0 == sync(world).requests
 
 
 def test_what_a_killed_run_had_on_its_way_is_sent_again_once(world: World) -> None:

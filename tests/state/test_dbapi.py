@@ -11,6 +11,7 @@ from uuid import UUID
 import pyarrow as pa
 import pytest
 
+from iterable_sync import objects
 from iterable_sync.errors import ConfigError, ModelError, RetryLater
 from iterable_sync.rows import StateType, WireType
 from iterable_sync.spec import SyncSpec
@@ -330,7 +331,7 @@ def test_columns_of_an_event_have_their_types_whatever_they_hold(rows: list[Any]
     )
 
     model = understand(
-        spec, DbApiSource(driver, dialect="snowflake"), DuckDBDialect(), is_append_only=True
+        spec, DbApiSource(driver, dialect="snowflake"), DuckDBDialect(), objects.get("events").shape
     )
 
     assert [WireType.DATETIME, WireType.LONG] == [column.wire for column in model.columns[-2:]]

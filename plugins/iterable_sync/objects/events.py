@@ -29,7 +29,6 @@ is in seconds is what Segment's and mParticle's connectors send; Swagger says "u
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from iterable_sync.addressees import addressees, identifiers
@@ -39,6 +38,7 @@ from iterable_sync.names import join
 from iterable_sync.payloads import PayloadBlock
 from iterable_sync.row_ids import key_text, row_ids
 from iterable_sync.rows import Rejection, Role
+from iterable_sync.sync_object import Shape
 from iterable_sync.values import Reason, escape, render
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from iterable_sync.rows import Column
+    from iterable_sync.rows import Column, Target
     from iterable_sync.sync_object import MapContext
 
 _BLANKS = " \t\r\n"
@@ -56,7 +56,6 @@ _TIME = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6}
 _SECONDS = len("2024-11-25 13:37:19")
 
 
-@dataclass(frozen=True)
 class Events:
     """Custom events of people."""
 
@@ -69,8 +68,31 @@ class Events:
     requests_per_s: float = 8.0
     # No limit is published; 1,000 rows and 4 MB is what other clients send.
     max_rows: int = 1_000
-    removals: frozenset[str] = frozenset({"ignore"})
-    is_append_only: bool = True
+    answers: Literal["rows", "request"] = "rows"
+    removals: tuple[str, ...] = ("ignore",)
+    settings: frozenset[str] = frozenset(
+        {
+            "created_at",
+            "event_name",
+            "look_back_s",
+            "max_wait_s",
+            "requires",
+            "retention_s",
+            "since",
+        }
+    )
+    shape: Shape = Shape(
+        "events",
+        is_append_only=True,
+        shares_identity=True,
+        roles={
+            Role.CREATED_AT: ("created_at",),
+            Role.EVENT_NAME: ("event_name", "eventName"),
+            Role.CAMPAIGN_ID: ("campaign_id", "campaignId"),
+            Role.TEMPLATE_ID: ("template_id", "templateId"),
+        },
+        required=frozenset({Role.CREATED_AT}),
+    )
     has_listed_fields: bool = False
 
     def payloads(
@@ -79,7 +101,9 @@ class Events:
         """Map a chunk; see :class:`iterable_sync.sync_object.SyncObject`."""
         return _map(Chunk(frame, is_whole=True), context)
 
-    def body(self, rows: Sequence[bytes], *, create_new_fields: bool) -> bytes:
+    def body(
+        self, rows: Sequence[bytes], *, create_new_fields: bool, target: Target | None = None
+    ) -> bytes:
         """Wrap rows into a request body; what is said of new fields is in each row already."""
         return b"".join((b'{"events":[', b",".join(rows), b"]}"))
 

@@ -27,7 +27,6 @@ documented. That null deletes a field is recorded for ``users/update`` only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from iterable_sync.addressees import addressees, identifiers
@@ -43,6 +42,7 @@ from iterable_sync.identity import (
 from iterable_sync.names import join
 from iterable_sync.payloads import PayloadBlock
 from iterable_sync.rows import Op, ProjectType, Rejection, Role
+from iterable_sync.sync_object import Shape
 from iterable_sync.values import escape
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ if TYPE_CHECKING:
 
     from iterable_sync.names import Written
     from iterable_sync.payloads import Flags
+    from iterable_sync.rows import Target
     from iterable_sync.sync_object import MapContext
 
 
-@dataclass(frozen=True)
 class Users:
     """User profiles, addressed by e-mail or userId."""
 
@@ -69,8 +69,12 @@ class Users:
     requests_per_s: float = 4.0
     # Only the bytes of a request are limited (documented); 1,000 rows is what other clients send.
     max_rows: int = 1_000
-    removals: frozenset[str] = frozenset({"ignore", "clear"})
-    is_append_only: bool = False
+    answers: Literal["rows", "request"] = "rows"
+    removals: tuple[str, ...] = ("ignore", "clear")
+    settings: frozenset[str] = frozenset(
+        {"merge_nested_objects", "newest_by", "on_identity_change"}
+    )
+    shape: Shape = Shape("users", fields_of="profile")
     has_listed_fields: bool = True
 
     def payloads(
@@ -79,7 +83,9 @@ class Users:
         """Map a chunk; see :class:`iterable_sync.sync_object.SyncObject`."""
         return _map(Chunk(frame), context)
 
-    def body(self, rows: Sequence[bytes], *, create_new_fields: bool) -> bytes:
+    def body(
+        self, rows: Sequence[bytes], *, create_new_fields: bool, target: Target | None = None
+    ) -> bytes:
         """Wrap rows into a request body."""
         flag = b"true" if create_new_fields else b"false"
         # Not `%b`, which grows its buffer and costs 40 times as much for a body of this size.

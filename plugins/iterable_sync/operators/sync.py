@@ -53,7 +53,7 @@ class IterableSyncOperator(BaseOperator):
 
         thresholds: how many rows may be rejected, see :class:`Thresholds`.
 
-        first_sync: how many rows the first run may send, or ``any``.
+        first_sync: how many rows the first run may send, or ``all``; see :class:`SyncSpec`.
 
         full_resync: send everything, changed or not.
 

@@ -10,6 +10,7 @@ from iterable_sync.errors import ConfigError, ModelError
 from iterable_sync.model import author_names, check_select, match_names
 from iterable_sync.rows import Column, NullPolicy, Role, StateType, WireType
 from iterable_sync.state.dialects.base import SourceTime
+from iterable_sync.sync_object import PLAIN
 from iterable_sync.values import can_become
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from iterable_sync.spec import FieldSpec, SyncSpec
     from iterable_sync.state.dialects.base import Cast, Dialect, Source
+    from iterable_sync.sync_object import Shape
 
 _FIELD_OF_ROLE = {
     Role.EMAIL: "email",
@@ -25,15 +27,16 @@ _FIELD_OF_ROLE = {
     Role.EVENT_NAME: "eventName",
     Role.CAMPAIGN_ID: "campaignId",
     Role.TEMPLATE_ID: "templateId",
-}
-# The first that the model has.
-_EVENT_COLUMNS = {
-    Role.EVENT_NAME: ("event_name", "eventName"),
-    Role.CAMPAIGN_ID: ("campaign_id", "campaignId"),
-    Role.TEMPLATE_ID: ("template_id", "templateId"),
+    Role.AUDIENCE: "audience",
+    Role.PURCHASED_AT: "createdAt",
+    Role.TOTAL: "total",
+    Role.ITEMS: "items",
 }
 _WIRE_OF_ROLE = {
     Role.CREATED_AT: WireType.DATETIME,
+    Role.PURCHASED_AT: WireType.DATETIME,
+    Role.TOTAL: WireType.DOUBLE,
+    Role.ITEMS: WireType.JSON,
     Role.CAMPAIGN_ID: WireType.LONG,
     Role.TEMPLATE_ID: WireType.LONG,
 }
@@ -51,6 +54,8 @@ _OWN_COLUMNS = frozenset(
         "_suspect",
     }
 )
+_TIMES = frozenset({Role.CREATED_AT, Role.PURCHASED_AT})
+_KIND_OF_ROLE = {Role.EVENT_NAME: "event name", Role.AUDIENCE: "audience"}
 _NO_NAME = (WireType.DOUBLE, WireType.BOOLEAN, WireType.JSON, WireType.DATE, WireType.DATETIME)
 
 
@@ -84,14 +89,12 @@ class Model:
     time: SourceTime | None = None
 
 
-def understand(
-    spec: SyncSpec, source: Source, dialect: Dialect, *, is_append_only: bool = False
-) -> Model:
+def understand(spec: SyncSpec, source: Source, dialect: Dialect, shape: Shape = PLAIN) -> Model:
     """
     Check the model's SQL and give its columns their names, roles and types.
 
     Args:
-        is_append_only: the rows are events, whose time and name have columns of their own.
+        shape: of the sync object, some of whose columns are no data fields.
 
     Raises:
         ModelError: it is not one SELECT, or a column cannot be synced.
@@ -116,7 +119,7 @@ def understand(
         "exclude": spec.exclude,
         "fields": tuple(spec.fields),
         "newest_by": (spec.newest_by,) if spec.newest_by else (),
-        "created_at": (spec.created_at,) if is_append_only else (),
+        "created_at": (spec.created_at,) if _TIMES & shape.required else (),
     }
     for argument, asked in wanted.items():
         if missing := [name for name in asked if name.lower() not in by_lower]:
@@ -129,8 +132,7 @@ def understand(
     excluded = {name.lower() for name in spec.exclude} - keys
     declared = {name.lower(): of for name, of in spec.fields.items()}
     roles = _roles(spec, by_lower)
-    if is_append_only:
-        roles |= _event_roles(spec, by_lower, excluded)
+    roles |= _object_roles(spec, by_lower, excluded, shape)
     columns: list[Column] = []
     select: list[str] = []
     newest_by, newest_state = None, StateType.TEXT
@@ -143,13 +145,13 @@ def understand(
         role = roles.get(lower, Role.FIELD)
         cast = source.cast(column.type)
         wire = declared[lower].type if lower in declared else None
-        if wire is not None and role is not Role.CREATED_AT:
+        if wire is not None and role not in _TIMES:
             cast = source.declared(cast, wire)
         cast = _typed(source, cast, role)
         _check_zone(cast, name, column.type, zone)
         # The engine's own spelling addresses the column; the author's names the field.
         expression = source.expression(cast, column.name, zone)
-        if role is Role.CREATED_AT:
+        if role in _TIMES:
             time = SourceTime(column.name, cast.naive)
         if is_newest:
             newest_by, newest_state = _orderable(source, cast, expression, name)
@@ -210,15 +212,32 @@ def _roles(spec: SyncSpec, by_lower: dict[str, str]) -> dict[str, Role]:
     return roles
 
 
-def _event_roles(spec: SyncSpec, by_lower: dict[str, str], excluded: set[str]) -> dict[str, Role]:
-    if spec.created_at.lower() in excluded:
-        raise ConfigError(f"exclude: events need their time, the column {spec.created_at!r}")
-    roles = {spec.created_at.lower(): Role.CREATED_AT}
-    for role, candidates in _EVENT_COLUMNS.items():
+def _object_roles(
+    spec: SyncSpec, by_lower: dict[str, str], excluded: set[str], shape: Shape
+) -> dict[str, Role]:
+    """Give the columns that are a part of the row beside its identity and its data fields."""
+    roles: dict[str, Role] = {}
+    named_by_spec = dict.fromkeys(_TIMES, spec.created_at) | {Role.AUDIENCE: spec.audience}
+    for role, known in shape.roles.items():
+        candidates = (named_by_spec[role],) if role in named_by_spec else known
         for name in candidates:
             if name.lower() in by_lower and name.lower() not in excluded:
                 roles[name.lower()] = role
                 break
+        else:
+            if role in shape.required:
+                if left_out := sorted(excluded & {name.lower() for name in candidates}):
+                    raise ConfigError(f"exclude: {shape.name} need the column {left_out[0]!r}")
+                raise ConfigError(
+                    f"{shape.name} need a column {' or '.join(map(repr, candidates))}, which the "
+                    "model does not have"
+                )
+    if Role.EVENT_NAME in shape.roles:
+        _check_event_name(spec, by_lower, roles)
+    return roles
+
+
+def _check_event_name(spec: SyncSpec, by_lower: dict[str, str], roles: dict[str, Role]) -> None:
     named = [by_lower[name] for name, role in roles.items() if role is Role.EVENT_NAME]
     if named and spec.event_name is not None:
         raise ConfigError(
@@ -230,7 +249,6 @@ def _event_roles(spec: SyncSpec, by_lower: dict[str, str], excluded: set[str]) -
             "the events have no name: the model has no column 'event_name' or 'eventName'; give it "
             "one, or a name for all rows with event_name="
         )
-    return roles
 
 
 def _typed(source: Source, cast: Cast, role: Role) -> Cast:
@@ -290,12 +308,12 @@ def _column(
         )
     if declared and declared.type and role in (Role.CAMPAIGN_ID, Role.TEMPLATE_ID):
         wire = declared.type
-    if role in (Role.EMAIL, Role.USER_ID, Role.EVENT_NAME):
+    if role in (Role.EMAIL, Role.USER_ID, Role.EVENT_NAME, Role.AUDIENCE):
         if wire in _NO_NAME:
-            kind = "event name" if role is Role.EVENT_NAME else "identity"
+            kind = _KIND_OF_ROLE.get(role, "identity")
             raise ModelError(f"{kind} column {name!r} is a {type_name}; cast it to text in the SQL")
         state, wire = StateType.TEXT, WireType.STRING
-    elif role is Role.CREATED_AT:
+    elif role in _TIMES:
         # The warehouse is asked for what is newer than a time: a text is not in its order.
         if wire is not WireType.DATETIME:
             raise ModelError(
@@ -307,6 +325,15 @@ def _column(
             raise ModelError(
                 f"column {name!r} is a {type_name}, and Iterable's {_FIELD_OF_ROLE[role]} is an "
                 "integer; cast it to bigint in the SQL, or give the column another name"
+            )
+    elif role in (Role.TOTAL, Role.ITEMS):
+        # Text from a warehouse without types of its own is read when the row is mapped.
+        wire = _WIRE_OF_ROLE[role]
+        if not can_become(state, wire):
+            what = "a number" if role is Role.TOTAL else "a JSON list"
+            raise ModelError(
+                f"column {name!r} is a {type_name}, and Iterable's {_FIELD_OF_ROLE[role]} is "
+                f"{what}; cast it in the SQL, or give the column another name"
             )
     elif declared and declared.type:
         wire = declared.type

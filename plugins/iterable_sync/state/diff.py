@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from iterable_sync.rows import Column, NullPolicy, Op
+from iterable_sync.rows import Column, NullPolicy, Op, Role, StateType
 from iterable_sync.state.dialects.base import Candidates, DiffSql
 from iterable_sync.state.marker import expected
 from iterable_sync.state.moved import ignore_moved, remove_stranded
@@ -59,7 +59,7 @@ class Plan:
         doubted: op -> planned changes of rows in doubt: an earlier run was free to send them, and
             ended before it knew what became of them.
 
-        removes: removals are sent.
+        removes_people: removals are sent, and a row is a person.
     """
 
     table: str
@@ -73,7 +73,7 @@ class Plan:
     approved: Mapping[str, int] = field(default_factory=dict)
     is_lost: bool = False
     doubted: dict[str, int] = field(default_factory=dict)
-    removes: bool = False
+    removes_people: bool = False
 
     def total(self, *, op: str | None = None, route: str | None = None) -> int:
         """Count rows by op and by route (a prefix, where it ends in a colon)."""
@@ -118,20 +118,21 @@ def make_plan(
     session.execute(f"CREATE {kind} {plan_table} AS {diff.select(candidates)}")
     for statement in candidates.after:
         session.execute(statement)
-    removes = spec.on_remove != "ignore"
-    if removes:
+    removes = spec.on_remove not in (None, "ignore")
+    is_person = not registered.shape.shares_identity
+    if removes and is_person:
         ignore_moved(session, plan_table, staged.table, send=SEND, ignore=IGNORE)
     if registered.sync_id:
         if not is_temporary:
             _forget_absent(engine, session, registered, plan_table)
         anti_join_rejections(engine, session, registered, plan_table)
-    if removes:
+    if removes and is_person:
         remove_stranded(session, plan_table, send=SEND, ignore=IGNORE)
     session.execute(
         f"UPDATE {plan_table} SET _route = '{UNCHANGED}' "
         f"WHERE _op = '{Op.CHANGED}' AND _route = '{SEND}' AND _mask NOT LIKE '%1%'"
     )
-    plan = Plan(plan_table, columns, removes=removes)
+    plan = Plan(plan_table, columns, removes_people=removes and is_person)
     count_snapshot(engine, session, plan, registered.sync_id, snapshot)
     recount(session, plan)
     _count_doubted(session, plan, snapshot, diff.parts().keys)
@@ -203,7 +204,7 @@ def hold(
         f"WHERE p._op IN ({names}) AND p._route IN ('{SEND}', '{IGNORE}', '{EXPIRED}') "
         f"AND NOT ({but_for})"
     )
-    if held and plan.removes:
+    if held and plan.removes_people:
         remove_stranded(session, plan.table, send=SEND, ignore=IGNORE)
     recount(session, plan)
     return held
@@ -232,9 +233,15 @@ class _Diff:
         # A dry run meets snapshots that do not have the newest columns yet.
         self._in_snapshot = {c.name for c in columns if not have or c.name in have}
         self._key = self._q(next(c for c in columns if c.is_key))
+        self._is_person = not registered.shape.shares_identity
 
     def _q(self, column: Column) -> str:
         return self._dialect.quote(column.name)
+
+    def _is_compared(self, column: Column) -> bool:
+        # Whose a row is may change by itself: Iterable moves what it has with the person.
+        is_identity = column.role in (Role.EMAIL, Role.USER_ID)
+        return not column.is_key and (self._is_person or not is_identity)
 
     def parts(self) -> DiffSql:
         """Give what finding candidates needs."""
@@ -246,9 +253,9 @@ class _Diff:
                 *(
                     self._q(c)
                     for c in self._columns
-                    if not c.is_key and c.name in self._in_snapshot
+                    if self._is_compared(c) and c.name in self._in_snapshot
                 ),
-                "_identity",
+                *(("_identity",) if self._is_person else ()),
             ),
             stage_suspect="s._reject IS NOT NULL",
             snapshot_suspect=f"(t._status = 'gone' OR t._dirty IS NOT NULL OR {always})",
@@ -284,7 +291,7 @@ class _Diff:
         full = self._registered.full_mask
         return (
             f"SELECT {names}, d._identity, d._episode, "
-            f"row_number() OVER () AS _seq, d._op, {self._route()} AS _route, "
+            f"row_number() OVER ({self._order()}) AS _seq, d._op, {self._route()} AS _route, "
             f"CASE WHEN d._op = '{Op.CHANGED}' THEN d._changed ELSE '{full}' END AS _mask, d._key "
             f"FROM ({candidate_rows}) AS d"
         )
@@ -304,13 +311,37 @@ class _Diff:
             ]
         )
 
+    def _order(self) -> str:
+        """Order rows by what goes into one request, by person, and by time."""
+        shape = self._registered.shape
+        if self._is_person and shape.batch_by is None:
+            return ""
+        by_role = {c.role: c for c in self._columns}
+        first = [
+            f"CASE WHEN d._op = '{Op.REMOVED}' THEN 1 ELSE 0 END",
+            *(self._ordered(by_role[role]) for role in shape.batch_by or () if role in by_role),
+        ]
+        then = [self._ordered(c) for c in self._columns if c.role is Role.PURCHASED_AT or c.is_key]
+        whose = 'd._identity COLLATE "C"'
+        return "ORDER BY " + ", ".join(
+            [*(first if shape.batch_by is not None else ()), whose, *then]
+        )
+
+    def _ordered(self, column: Column) -> str:
+        collated = ' COLLATE "C"' if column.state is StateType.TEXT else ""
+        return f"d.{self._q(column)}{collated}"
+
     def _op(self) -> str:
+        moved = (
+            "WHEN t._identity IS NOT NULL AND s._identity IS NOT NULL "
+            f"AND t._identity <> s._identity THEN '{Op.IDENTITY_CHANGED}' "
+            if self._is_person
+            else ""
+        )
         return (
             f"CASE WHEN s.{self._key} IS NULL THEN '{Op.REMOVED}' "
             f"WHEN t.{self._key} IS NULL OR t._status = 'gone' THEN '{Op.ADDED}' "
-            "WHEN t._identity IS NOT NULL AND s._identity IS NOT NULL "
-            f"AND t._identity <> s._identity THEN '{Op.IDENTITY_CHANGED}' "
-            f"ELSE '{Op.CHANGED}' END"
+            f"{moved}ELSE '{Op.CHANGED}' END"
         )
 
     def _route(self) -> str:
@@ -319,7 +350,7 @@ class _Diff:
             if self._spec.on_identity_change == "hold"
             else ""
         )
-        removed = IGNORE if self._spec.on_remove == "ignore" else SEND
+        removed = IGNORE if self._spec.on_remove in (None, "ignore") else SEND
         return (
             f"CASE WHEN d._op = '{Op.REMOVED}' THEN '{removed}' "
             f"WHEN d._reject = '{SKIP}' THEN '{SKIPPED}' "
@@ -352,7 +383,7 @@ class _Diff:
             "t._dirty = '*'",
             f"substr(t._dirty, {place}, 1) = '1'",
         ]
-        if not column.is_key:
+        if self._is_compared(column):
             name = self._q(column)
             differs = (
                 f"{self._effective(column)} IS DISTINCT FROM t.{name}"

@@ -287,7 +287,7 @@ class Fold:
 
     def _doubt_overwritten(self, session: Session, ranges: Sequence[tuple[int, int]]) -> None:
         # Nobody is overwritten where the plan itself becomes the snapshot: it was empty.
-        if self._adopted is None and not self._registered.is_append_only:
+        if self._adopted is None and not self._registered.shape.shares_identity:
             where = f"{_within(ranges)} AND p._route = '{SEND}'"
             doubt_overwritten(self._engine, session, self._registered, plan=self._plan, where=where)
 

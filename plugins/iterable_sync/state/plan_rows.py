@@ -22,6 +22,7 @@ _BOOKKEEPING = tuple(
         ("_op", StateType.TEXT),
         ("_mask", StateType.TEXT),
         ("_identity", StateType.TEXT),
+        ("_episode", StateType.BIGINT),
     )
 )
 

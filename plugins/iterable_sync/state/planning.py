@@ -11,6 +11,7 @@ import os
 import socket
 import time
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from iterable_sync.errors import AlreadyRunning, ConfigError, Superseded
@@ -39,6 +40,7 @@ from iterable_sync.state.requeue import Waiting, waiting
 from iterable_sync.state.stage import Staged, stage
 from iterable_sync.state.transactions import transact
 from iterable_sync.state.window import Window, find_window, newest_in
+from iterable_sync.sync_object import PLAIN
 from iterable_sync.values import can_become
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from iterable_sync.rows import Column, Op, Project
     from iterable_sync.spec import SyncSpec
     from iterable_sync.state.dialects.base import Session, Source, StateEngine
+    from iterable_sync.sync_object import Shape
 
 FIRST_ROWS = 20_000
 """So many rows of its plan a dry run looks at; its tables are gone afterwards."""
@@ -61,7 +64,7 @@ class PlannedRun:
     Args:
         lane: of the sync object.
 
-        is_append_only: rows happen once; see :mod:`iterable_sync.state.append_only`.
+        shape: of the rows of the sync object.
 
         clock, sleep: monotonic seconds.
 
@@ -76,8 +79,8 @@ class PlannedRun:
         spec: SyncSpec,
         project: Project,
         lane: str,
+        shape: Shape = PLAIN,
         *,
-        is_append_only: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -86,7 +89,10 @@ class PlannedRun:
         self._source = source
         self._spec = spec
         self._project = project
-        self.is_append_only = is_append_only
+        self._shape = shape
+        self.is_append_only = shape.is_append_only
+        self.list_ids: dict[str, int] = {}
+        self.at_s = 0
         self._clock = clock
         self._sleep = sleep
         self.run_id = uuid.uuid4().hex
@@ -139,7 +145,7 @@ class PlannedRun:
                 raise AlreadyRunning(f"sync {name} is held by {holder}")
             self._token = token
             failpoint("lease_taken")
-            self._known = find(self._engine, session, self._project.name, self._spec.sync)
+            self._known = self._find(session)
             if self._known is None:
                 return
             marker.look(self._engine, session, self._registered)
@@ -155,17 +161,17 @@ class PlannedRun:
             ConfigError, SyncAborted: nothing was sent.
         """
         engine, spec = self._engine, self._spec
-        model = understand(spec, self._source, engine.dialect, is_append_only=self.is_append_only)
+        model = understand(spec, self._source, engine.dialect, self._shape)
         check_fields(
             model.columns,
             merge_nested_objects=spec.merge_nested_objects,
-            is_profile=not self.is_append_only,
+            is_profile=self._shape.fields_of == "profile",
         )
         _check_types(model.columns)
         with engine.session() as session:
             known = self._known
             if spec.dry_run:
-                known = find(engine, session, self._project.name, spec.sync)
+                known = self._find(session)
             registered = reconcile(
                 known,
                 model.columns,
@@ -174,6 +180,7 @@ class PlannedRun:
                 object_name=spec.object,
                 sql=_declared(spec),
             )
+            registered = replace(registered, shape=self._shape)
             if spec.dry_run:
                 plan_table, snapshot = self._dry(session, registered)
             else:
@@ -183,10 +190,18 @@ class PlannedRun:
             self._known = registered
             placed = {c.name: c for c in registered.columns}
             columns = [placed[c.name] for c in model.columns]
+            self.at_s = self._moment(session)
             if self.is_append_only:
                 self._window = find_window(engine, session, spec, registered.sync_id)
             staged = stage(
-                engine, session, self._source, model, columns, self._project.type, self._window
+                engine,
+                session,
+                self._source,
+                model,
+                columns,
+                self._project.type,
+                self._window,
+                shares_identity=self._shape.shares_identity,
             )
             self._made = self._make_plan(session, registered, staged, plan_table, snapshot)
             if registered.sync_id:
@@ -198,6 +213,16 @@ class PlannedRun:
                     engine, session, plan_table, self.columns, f"TRUE LIMIT {FIRST_ROWS}"
                 )
             return staged, self._made
+
+    def _find(self, session: Session) -> Registered | None:
+        known = find(self._engine, session, self._project.name, self._spec.sync)
+        return None if known is None else replace(known, shape=self._shape)
+
+    def _moment(self, session: Session) -> int:
+        """Give the moment whose data the run sends, in seconds since 1970."""
+        if self._spec.as_of is not None:
+            return int(self._spec.as_of.timestamp())
+        return int(session.rows("SELECT extract(epoch FROM now())")[0][0])
 
     def _make_plan(
         self,

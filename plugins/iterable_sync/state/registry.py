@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from iterable_sync.errors import ConfigError
 from iterable_sync.rows import Column, NullPolicy, Role, StateType, WireType
+from iterable_sync.sync_object import PLAIN, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +77,7 @@ class FieldVersion:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A sync as state knows it."""
+    """A sync as state knows it; *shape* is what its object declares now."""
 
     sync_id: int
     snapshot_table: str
@@ -88,6 +89,7 @@ class Registered:
     as_of: str | None = None
     new_columns: tuple[Column, ...] = field(default=())
     dropped_columns: tuple[str, ...] = field(default=())
+    shape: Shape = PLAIN
 
     @property
     def columns(self) -> tuple[Column, ...]:

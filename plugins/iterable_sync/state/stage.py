@@ -56,6 +56,8 @@ def stage(
     columns: Sequence[Column],
     project_type: ProjectType,
     window: Window | None = None,
+    *,
+    shares_identity: bool = False,
 ) -> Staged:
     """
     Stage the model's rows with ``_identity`` and ``_reject``; every key is there once.
@@ -63,7 +65,9 @@ def stage(
     Args:
         columns: the model's columns with their places in the sync, in the model's order.
 
-        window: of append-only rows, of which several may be of one identity.
+        window: of append-only rows.
+
+        shares_identity: several rows of one identity are normal.
 
     Raises:
         DuplicateKeys: two rows share a key; nothing was planned.
@@ -86,7 +90,7 @@ def stage(
         )
         session.execute(f"DROP TABLE {incoming}")
     _check_keys(engine, session, staged, model, columns)
-    if window is None:
+    if window is None and not shares_identity:
         _reject_duplicate_identities(
             session, staged, columns, has_newest=model.newest_by is not None
         )

@@ -27,6 +27,8 @@ class Reason(StrEnum):
     NOT_TEXT = "not_text"
     NUL_CHARACTER = "nul_character"
     TOO_LONG = "too_long"
+    INVALID_PHONE = "invalid_phone"
+    INVALID_GEO_LOCATION = "invalid_geo_location"
     WRONG_TYPE = "wrong_type"
 
 

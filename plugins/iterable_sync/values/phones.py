@@ -1,0 +1,87 @@
+"""
+Phone numbers in the form in which Iterable takes them: ``+14158675309`` (E.164).
+
+A number is taken where it can be dialled: with its country, or in the way in which one dials within
+*region*. Digits and what people put between them are read; letters and extensions are not, since
+nobody can send a message to those.
+
+Source: Segment's destination Iterable, "a valid phone number with country code", documented.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from iterable_sync.errors import ConfigError
+from iterable_sync.values.columns import Bad, Reason, Refused, Step, apply
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_WRITTEN = re.compile(r"[+(0-9][0-9 ()./\u00a0\u2010-\u2013-]*")
+
+
+def check_phones(region: str | None) -> None:
+    """
+    Check that phone numbers can be read here.
+
+    Raises:
+        ConfigError: the library is not installed, or there is no such region.
+    """
+    try:
+        from phonenumbers import SUPPORTED_REGIONS
+    except ImportError:
+        raise ConfigError(
+            "a field of type phone needs the library phonenumbers: "
+            "pip install 'airflow-provider-iterable[phone]'"
+        ) from None
+    if region is not None and region not in SUPPORTED_REGIONS:
+        raise ConfigError(
+            f"phone_region={region!r} is no country; write its two letters of ISO 3166, e.g. 'US'"
+        )
+
+
+def e164(text: pa.Array, region: str | None, bad: Bad) -> pa.Array:
+    """
+    Give phone numbers (``large_string``) in their one form; each distinct one is read once.
+
+    Args:
+        region: the country of those that do not say theirs; None refuses them.
+    """
+    import pyarrow.compute as pc
+
+    distinct = pc.dictionary_encode(text)
+    refused: Bad = {}
+    one = Step(lambda value: _e164(value, region), _as_it_is, _is_none)
+    numbers = apply(one, distinct.dictionary, refused)
+    done = numbers.take(distinct.indices)
+    if refused:
+        wrong = done.is_null().to_numpy(zero_copy_only=False)
+        wrong &= text.is_valid().to_numpy(zero_copy_only=False)
+        bad.update(dict.fromkeys(wrong.nonzero()[0].tolist(), Reason.INVALID_PHONE))
+    return done
+
+
+def _e164(value: str, region: str | None) -> str:
+    import phonenumbers
+
+    if not _WRITTEN.fullmatch(value):
+        raise Refused(Reason.INVALID_PHONE)
+    try:
+        number = phonenumbers.parse(value, region)
+    except phonenumbers.NumberParseException:
+        raise Refused(Reason.INVALID_PHONE) from None
+    if not phonenumbers.is_valid_number(number):
+        raise Refused(Reason.INVALID_PHONE)
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def _as_it_is(text: pa.Array) -> pa.Array:
+    return text
+
+
+def _is_none(text: pa.Array) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.repeat(pa.scalar(value=False), len(text))
