@@ -16,6 +16,12 @@ _EVERYTHING = tuple(Op)
 
 SNAPSHOT_LOST = "snapshot_lost"
 
+SAMPLE = "first_sync_sample"
+WAITING = "waiting_for_user"
+
+AS_DECLARED = frozenset({SAMPLE, WAITING})
+"""What is held as the author of the sync wants it, so that nobody has to look."""
+
 DOUBTS_THE_QUERY = frozenset({"min_rows", "below_retention", SNAPSHOT_LOST})
 """Guards for which the plan as a whole may be wrong; see :mod:`iterable_sync.state.approvals`."""
 

@@ -231,13 +231,15 @@ class RunReport:
     """
     The counts of a run, in keys after folding.
 
-    Two sums are checked at the end of every run, see :meth:`differences`.
+    Two sums are checked at the end of every run, see :meth:`differences`. ``seeded`` are those of
+    the unchanged that a first run took for sent.
     """
 
     sync: str
     run_id: str
     queried: int = 0
     unchanged: int = 0
+    seeded: int = 0
     added: int = 0
     changed: int = 0
     identity_changed: int = 0

@@ -271,7 +271,8 @@ def _plan(
 
 def _count_plan(report: RunReport, staged: Staged, plan: Plan) -> None:
     removed = plan.total(op=Op.REMOVED)
-    in_plan = plan.total() - removed - plan.total(route=diff.UNCHANGED)
+    report.seeded = plan.total(route=diff.SEEDED)
+    in_plan = plan.total() - removed - plan.total(route=diff.UNCHANGED) - report.seeded
     refused_early = sum(staged.rejected.values())
     report.queried = staged.queried
     report.unchanged = staged.queried - in_plan - refused_early
@@ -313,7 +314,8 @@ def _count_waiting(report: RunReport, sync_state: SyncState) -> None:
 def _news(plan: Plan, op: Op) -> int:
     """Count the changes of a kind, without those that are waiting since an earlier run."""
     waiting = plan.total(op=op, route=diff.STILL_REJECTED)
-    return plan.total(op=op) - plan.total(op=op, route=diff.UNCHANGED) - waiting
+    known = plan.total(op=op, route=diff.UNCHANGED) + plan.total(op=op, route=diff.SEEDED)
+    return plan.total(op=op) - known - waiting
 
 
 def _reject(report: RunReport, reason: str, rows: int) -> None:
@@ -380,7 +382,7 @@ def _end(
         if isinstance(pushed.stop, RetryLater):
             report.retry_after_s = pushed.stop.delay_s
             report.notes.append(str(pushed.stop))
-    elif report.held or report.removed_held or guards.SNAPSHOT_LOST in report.held_by_guard:
+    elif report.held_by_guard.keys() - guards.AS_DECLARED:
         report.end = RunEnd.HELD
     elif rejected > max(limits.rejected_floor, limits.max_rejected * report.queried):
         report.end = RunEnd.REJECTED

@@ -25,7 +25,7 @@ from iterable_sync.rows import Column, Op
 from iterable_sync.state import append_only
 from iterable_sync.state.adoption import adopt, is_adoptable
 from iterable_sync.state.approvals import Approvals
-from iterable_sync.state.diff import IGNORE, REJECT, SEND, field_hash, row_hash
+from iterable_sync.state.diff import IGNORE, REJECT, SEEDED, SEND, field_hash, row_hash
 from iterable_sync.state.journal import (
     FOLDED,
     IN_DOUBT,
@@ -142,8 +142,10 @@ class Fold:
         return self._in_doubt(session, f"EXISTS (SELECT 1 FROM {self._snapshot} k WHERE {same})")
 
     def unsent(self, session: Session) -> Folded:
-        """Fold what the plan decided without a request: ignored removals, rejected, held rows."""
+        """Fold what the plan decided without a request: seeded, rejected, held rows and the like."""
         folded = Folded()
+        seeded = self._sent(set()) | {"_origin": "'seeded'"}
+        self._write(session, f"p._route = '{SEEDED}'", seeded)
         if not self._registered.is_append_only:
             folded.ignored = self._write(
                 session, f"p._op = '{Op.REMOVED}' AND p._route = '{IGNORE}'", self._gone()

@@ -20,6 +20,7 @@ from iterable_sync.names import check as check_fields
 from iterable_sync.state import append_only, diff, marker
 from iterable_sync.state.approvals import Approvals
 from iterable_sync.state.columns import understand
+from iterable_sync.state.first_sync import limit_first
 from iterable_sync.state.fold import Folded
 from iterable_sync.state.lanes import Lane
 from iterable_sync.state.leases import Lease
@@ -206,6 +207,7 @@ class PlannedRun:
             self._made = self._make_plan(session, registered, staged, plan_table, snapshot)
             if registered.sync_id:
                 self._meet_approvals(session, self._made, snapshot)
+            limit_first(session, self._made, spec.first_sync)
             session.execute(f"DROP TABLE {staged.table}")
             engine.after_plan(session, plan_table)
             if spec.dry_run:
