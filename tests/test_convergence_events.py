@@ -17,14 +17,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from crashes import Crash, CrashingState, crash_at
 from event_world import arrived, put, spec, with_events
 from fakes import Clock
 from iterable_sync.errors import PermissionRefused
 from iterable_sync.rows import RunEnd
-from test_convergence import FAULTS, FIRST, SEEDS
+from test_convergence import FAULTS, SEEDS
 
 if TYPE_CHECKING:
     from harness import World
@@ -105,7 +103,7 @@ class Shop:
         return found + [f"{number} never was" for number in counted if number not in self.rows]
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
+@SEEDS
 def test_one_clean_run_is_enough_for_events(postgres_world: World, seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - test data
     world = with_events(postgres_world)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,8 +21,3 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     from dags.shops import open_shop
 
     yield from open_shop(tmp_path, monkeypatch)
-
-
-def pytest_unconfigure() -> None:
-    """Keep the end of the output to pytest's summary: Airflow logs to a stream closed by then."""
-    logging.raiseExceptions = False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import requests
 
-from airflow_dags import connection_variables
+from airflow_dags import shop_variables
 from iterable_sync.sandbox.server import SandboxServer
 
 if TYPE_CHECKING:
@@ -51,22 +51,8 @@ def open_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]
     """Give a shop of 20 users, and the connections to it."""
     warehouse = tmp_path / "warehouse.duckdb"
     with SandboxServer(project_type="hybrid") as sandbox:
-        connections = {
-            "warehouse": {"conn_type": "duckdb", "host": str(warehouse)},
-            "state": {"conn_type": "duckdb", "host": str(tmp_path / "state.duckdb")},
-            "iterable_default": {
-                "conn_type": "iterable",
-                "host": sandbox.url,
-                "password": sandbox.api_key,
-                "extra": {
-                    "data_center": "us",
-                    "project_type": "hybrid",
-                    "project_id": "1",
-                    "sandbox": True,
-                },
-            },
-        }
-        for name, value in connection_variables(connections).items():
+        variables = shop_variables(sandbox, warehouse, tmp_path / "state.duckdb")
+        for name, value in variables.items():
             monkeypatch.setenv(name, value)
         made = Shop(warehouse, sandbox)
         made.sql(f"CREATE TABLE users ({COLUMNS})")

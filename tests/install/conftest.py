@@ -17,7 +17,7 @@ import pytest
 import requests
 
 import airflow_env  # noqa: F401 - before Airflow
-from airflow_dags import connection_variables
+from airflow_dags import shop_variables
 from iterable_sync.sandbox.server import SandboxServer
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Environment:
             capture_output=True,
             text=True,
             check=False,
-            timeout=900,
+            timeout=300,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout[-8000:]}\n{done.stderr[-4000:]}"
         return done.stdout
@@ -114,18 +114,8 @@ def example(tmp_path: Path) -> Iterator[Example]:
         capture_output=True,
     )
     with SandboxServer(project_type="hybrid") as sandbox:
-        extra = {"data_center": "us", "project_type": "hybrid", "project_id": "1", "sandbox": True}
-        connections = {
-            "warehouse": {"conn_type": "duckdb", "host": str(warehouse)},
-            "state": {"conn_type": "duckdb", "host": str(tmp_path / "state.duckdb")},
-            "iterable_default": {
-                "conn_type": "iterable",
-                "host": sandbox.url,
-                "password": sandbox.api_key,
-                "extra": extra,
-            },
-        }
-        yield Example(warehouse, sandbox, connection_variables(connections))
+        variables = shop_variables(sandbox, warehouse, tmp_path / "state.duckdb")
+        yield Example(warehouse, sandbox, variables)
 
 
 @pytest.fixture
@@ -166,7 +156,7 @@ def environment(tmp_path: Path, readable: Path) -> Callable[..., Environment]:
         made = Environment(readable / "venv", home)
         uv = [sys.executable, "-m", "uv"]
         python = str(made.folder / "bin" / "python")
-        install = [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python]
+        install = [*uv, "pip", "install", "--quiet", "--python", python]
         for command in (
             [*uv, "venv", "--quiet", "--python", sys.executable, str(made.folder)],
             [*install, "-c", str(constraints), *requirements],

@@ -85,7 +85,10 @@ def test_a_drop_in(checkout: Path, environment: Callable, example: Example):
     assert env.airflow("dags", "list-import-errors") == []
     assert [row["dag_id"] for row in env.airflow("dags", "list")] == [
         "iterable_approval",
+        "iterable_audiences",
         "iterable_events",
+        "iterable_lists",
+        "iterable_traits",
         "iterable_users",
     ]
     assert env.python(PLUGINS) == LOADED_ONCE

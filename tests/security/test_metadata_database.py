@@ -10,15 +10,11 @@ import pytest
 from sqlalchemy import MetaData, select
 
 from airflow_dags import HOME, run_dag, task_instance
-from iterable_sync.sandbox.server import SandboxServer
 from security import canaries
 from security.failures import FAILURES
-from security.stage import Stage, listening, stage_of
+from security.stage import Stage, listening
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from security.failure import Failure
 
 # The others run as well, in `make test-all`: each takes a second or two.
@@ -40,24 +36,10 @@ class InAirflow(Stage):
         return SimpleNamespace(state=task_instance(ran, "users").state, error=None)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[SandboxServer]:
-    """Start a sandbox whose key is a canary."""
-    with SandboxServer(rate_limits=False, api_key=canaries.API_KEY) as server:
-        yield server
-
-
 @pytest.fixture
-def stage(
-    request: pytest.FixtureRequest,
-    server: SandboxServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> Iterator[Stage]:
-    postgres = request.getfixturevalue("warehouse_db") if request.param == "postgres" else ""
-    with stage_of(request.param, server, postgres, tmp_path, monkeypatch, capfd) as made:
-        yield InAirflow(made.world, monkeypatch, capfd, made.connections)
+def stage(stage: Stage) -> InAirflow:
+    """Give the same in Airflow."""
+    return InAirflow(stage.world, stage.monkeypatch, stage.capfd, stage.connections)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iterable_sync.sandbox.server import SandboxServer
 from security import canaries
-from security.stage import Stage, stage_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from security.stage import Stage
+
+pytestmark = pytest.mark.parametrize("stage", ["duckdb", "postgres"], indirect=True)
 
 TEMPLATES = [
     "{{ conn.iterable_default.password }}",
@@ -24,26 +23,6 @@ TEMPLATES = [
     "${jndi:ldap://127.0.0.1/x}",
     "%(password)s {password} $password",
 ]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[SandboxServer]:
-    """Start a sandbox whose key is a canary."""
-    with SandboxServer(rate_limits=False, api_key=canaries.API_KEY) as server:
-        yield server
-
-
-@pytest.fixture(params=["duckdb", "postgres"])
-def stage(
-    request: pytest.FixtureRequest,
-    server: SandboxServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> Iterator[Stage]:
-    postgres = request.getfixturevalue("warehouse_db") if request.param == "postgres" else ""
-    with stage_of(request.param, server, postgres, tmp_path, monkeypatch, capfd) as made:
-        yield made
 
 
 def test_a_template_in_a_row_arrives_literally(stage: Stage):

@@ -327,3 +327,21 @@ def test_leases_that_cannot_be_given_back_do_not_hide_how_a_run_ended(
         world.sync(state=Gone(world.state, 1), options={"sleep": Clock().sleep})
 
     assert "leases not given back" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("own", "planning"),
+    [pytest.param("5MB", "64MB", id="less"), pytest.param("1GB", "1GB", id="more")],
+)
+def test_memory_for_planning_is_given_back(postgres_db: str, own: str, planning: str) -> None:
+    """A role that has more keeps it."""
+    state = PostgresState(psycopg.conninfo.make_conninfo(postgres_db, options=f"-c work_mem={own}"))
+    try:
+        with state.session() as session, state.planning(session):
+            during = session.rows("SHOW work_mem")
+        with state.session() as session:
+            after = session.rows("SHOW work_mem")
+    finally:
+        state.close()
+
+    assert ([(planning,)], [(own,)]) == (during, after)
