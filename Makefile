@@ -32,12 +32,15 @@ ROUNDS ?= 10000
 KILLS ?= 100
 FAULTS ?= 1000
 ZOMBIES ?= 10
+# Of a part, at once: most of the time of real processes is waiting.
+PIECES ?= 4
 
-torture: $(STAMP) ## Simulate ROUNDS worlds from SEED on; then KILLS, FAULTS, ZOMBIES of processes
+torture: $(STAMP) ## Simulate ROUNDS worlds from SEED on; then KILLS, FAULTS, ZOMBIES on each engine
 	@PYTHONPATH=tests $(BIN)/python -m torture.command --seed $(SEED) --rounds $(ROUNDS)
 	@for engine in postgres duckdb; do \
 		$(BIN)/python tests/torture/run.py --engine $$engine --seed $(SEED) \
-			--kills $(KILLS) --faults $(FAULTS) --zombies $(ZOMBIES) || exit 1; done
+			--pieces $(PIECES) --kills $(KILLS) --faults $(FAULTS) --zombies $(ZOMBIES) \
+			|| exit 1; done
 
 planted: $(STAMP) ## Plant known bugs into the product; each has to be caught
 	@PYTHONPATH=tests $(BIN)/python -m torture.planted $(SEED)

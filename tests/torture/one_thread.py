@@ -11,10 +11,12 @@ from concurrent.futures import ALL_COMPLETED, Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
+from uuid import UUID
 
 from crashes import Crash
 from fakes import Clock
 from iterable_sync import delivery, push, same_project
+from iterable_sync.state import planning
 from iterable_sync.state.leases import Lease
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class BeatingClock(Clock):
     def __init__(self) -> None:
         super().__init__()
         self.running: list[Turns] = []
+        self.run_ids = 0
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -179,6 +182,16 @@ def _split(futures: set[Future[Any]]) -> _Waited:
 _CLOCK: list[BeatingClock] = []
 
 
+class _Counted:
+    """Stands for the module ``uuid``: runs that are numbered say in each world the same SQL."""
+
+    @staticmethod
+    def uuid4() -> UUID:
+        clock = _CLOCK[-1]
+        clock.run_ids += 1
+        return UUID(int=clock.run_ids)
+
+
 class _Seeded:
     """Stands for the module ``random``: what spreads waits comes from the seed as well."""
 
@@ -202,6 +215,7 @@ def one_thread(clock: BeatingClock) -> Iterator[None]:
             patch.object(push, "ThreadPoolExecutor", Pool),
             patch.object(push, "wait", _wait),
             patch.object(Lease, "_start", _register),
+            patch.object(planning, "uuid", _Counted),
             patch.object(delivery, "random", _Seeded),
             patch.object(push, "random", _Seeded),
             patch.object(same_project, "random", _Seeded),

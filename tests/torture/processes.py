@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import psycopg
 
-from torture.scene import BATCH, THREADS, Scene, duckdb_places, resume, rows_since, stop
+from torture.scene import BATCH, THREADS, Scene, duckdb_places, resume, rows_between, stop
 from torture.truth import Events, Problems, Users
 
 if TYPE_CHECKING:
@@ -28,14 +28,11 @@ if TYPE_CHECKING:
 
     from iterable_sync.sandbox.server import SandboxServer
     from torture.proxy import Proxy
-    from torture.zygote import Zygote
+    from torture.zygote import Child, Zygote
 
 SHAPES = {"users": Users, "events": Events}
 IN_FLIGHT = THREADS * BATCH
-COMMIT_WINDOW_S = {"postgres": 0.1, "duckdb": 2.0}
-COMMIT_S = 0.3
-"""So long a commit takes on a machine that has much else to do; answers go on coming in."""
-
+_MOST = {"resent_most", "nearest", "slowest_term_s", "regressed"}
 LEASE_S = 1.5
 FROZEN_S = 1.8
 
@@ -50,9 +47,13 @@ class Figures:
 
         steady_kills: the kills of those worlds.
 
+        resent_most: of a round, which has one to four kills.
+
         allowed: the sum of what may be sent again, over the same kills.
 
         over: rounds with more than that.
+
+        nearest: the greatest share of what was allowed that a round sent again.
 
         regressed: the most rows that one woken zombie took back to older values.
 
@@ -74,11 +75,18 @@ class Figures:
     resent_most: int = 0
     allowed: int = 0
     over: int = 0
+    nearest: float = 0.0
     resent_after_term: int = 0
     slowest_term_s: float = 0.0
     regressed: int = 0
     woken_ends: Counter[str] = field(default_factory=Counter)
     words: list[str] = field(default_factory=list)
+
+    def __iadd__(self, other: Figures) -> Figures:
+        for name, value in vars(other).items():
+            mine = getattr(self, name)
+            setattr(self, name, max(mine, value) if name in _MOST else mine + value)
+        return self
 
     def add(self, problems: Problems, where: str) -> None:
         """Count what is wrong after a clean run."""
@@ -190,23 +198,41 @@ class Torture:
         return time.monotonic() - started
 
     def _steady_round(self, scene: Scene, kills: int, seconds: float) -> None:
+        """
+        Kill runs over a warehouse that stands still, and count what was sent more than once.
+
+        A killed run may have on its way, or answered and not recorded: what it had on its way when
+        it last looked for answers and recorded them, and all that it sent from then on. Counted,
+        not timed: a machine that has much else to do delays a commit, and more is answered
+        meanwhile. That commits follow each other as they should is another test's.
+        """
         figures, shape = self.figures, scene.shape
         known = scene.dump()
         changed = shape.next_day(0.5)
         scene.put()
         after = scene.last_seq()
-        allowed = 0
+        starts: list[float] = []
+        unrecorded: list[float | None] = []
         for _ in range(kills):
-            if not self._killed(scene, seconds):
+            starts.append(time.time())
+            if (killed := self._killed(scene, seconds)) is None:
                 break
-            figures.steady_kills += 1
-            window_s = COMMIT_WINDOW_S[self.engine] / scene.speed + COMMIT_S
-            allowed += IN_FLIGHT + rows_since(scene.history(after), time.time() - window_s)
+            unrecorded.append(killed.unrecorded_since())
+        starts.append(time.time())
         self.settle(scene, "a steady round")
+        entries = scene.history(after)
+        # What was on its way when a run died has arrived when the next one starts.
+        allowed = sum(
+            IN_FLIGHT + rows_between(entries, since, until)
+            for since, until in zip(unrecorded, starts[1:], strict=False)
+            if since is not None
+        )
+        figures.steady_kills += len(unrecorded)
         resent = scene.sent(after) - shape.to_send(changed, known)
         figures.resent += max(resent, 0)
         figures.resent_most = max(figures.resent_most, resent)
         figures.allowed += allowed
+        figures.nearest = max(figures.nearest, round(resent / max(allowed, 1), 2))
         if resent > allowed:
             figures.over += 1
             figures.words.append(f"seed {self.seed}: {resent} rows sent again, {allowed} may be")
@@ -223,15 +249,15 @@ class Torture:
         scene.put()
         self.settle(scene, "a flapping round")
 
-    def _killed(self, scene: Scene, seconds: float) -> bool:
-        """Kill one run at a moment of it; False if it was faster."""
+    def _killed(self, scene: Scene, seconds: float) -> Child | None:
+        """Kill one run at a moment of it; None if it was faster."""
         scene.expire()
         child = scene.start()
         time.sleep(self.rng.uniform(0, seconds))
         if child.kill() != -signal.SIGKILL:
-            return False
+            return None
         self.figures.kills += 1
-        return True
+        return child
 
     def _count_faults(self, scene: Scene, after: int) -> None:
         for entry in scene.history(after):

@@ -1,14 +1,17 @@
 """
 Torture real processes: ``python tests/torture/run.py --seed 1 --kills 1000 --engine postgres``.
 
-Prints one JSON line with what came out, and ends with 1 if a promise was broken. The same seed
-makes the same worlds and the same plans; what a moment of a real process hits is up to the machine.
+Prints a JSON line for each part, kills, faults and zombies, and ends with 1 if a promise was
+broken. A part is cut into pieces that go on at once, each with a seed, a sandbox and a database of
+its own: ``--seed 1 --pieces 4`` are the seeds 1 to 4, and their figures add up. The same seed makes
+the same worlds and the same plans; what a moment of a real process hits is up to the machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import shutil
 import sys
 import tempfile
@@ -24,10 +27,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from iterable_sync.sandbox.server import SandboxServer
 from torture.processes import SHAPES, Figures, Torture
 from torture.proxy import Proxy
+from torture.scene import BATCH
 from torture.zygote import Zygote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _KILLS = 40
 _FAULTS = 400
@@ -37,32 +41,56 @@ _ZOMBIES = 10
 def main() -> None:
     """Be the command."""
     words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--seed", type=int, default=1)
+    words.add_argument("--seed", type=int, default=1, help="of the first piece")
+    words.add_argument("--pieces", type=int, default=4, help="of a part, all at once")
     words.add_argument("--kills", type=int, default=1000)
     words.add_argument("--faults", type=int, default=20_000)
     words.add_argument("--zombies", type=int, default=100, help="Postgres only")
     words.add_argument("--engine", choices=("postgres", "duckdb"), default="postgres")
     words.add_argument("--shapes", nargs="+", choices=tuple(SHAPES), default=list(SHAPES))
     asked = words.parse_args()
-    started = time.monotonic()
-    with machinery(asked.engine, asked.seed) as torture:
-        torment(
-            torture,
-            kills=asked.kills,
-            faults=asked.faults,
-            zombies=asked.zombies if asked.engine == "postgres" else 0,
-            shapes=asked.shapes,
+    is_good = True
+    for part in PARTS:
+        wanted = getattr(asked, part)
+        if not wanted or (part == "zombies" and asked.engine != "postgres"):
+            continue
+        started = time.monotonic()
+        figures = in_pieces(
+            part, wanted, engine=asked.engine, seed=asked.seed, pieces=asked.pieces, of=asked.shapes
         )
-        figures = torture.figures
-    said = {"engine": asked.engine, "seed": asked.seed, "shapes": asked.shapes} | shown(figures)
-    sys.stdout.write(json.dumps(said | {"seconds": round(time.monotonic() - started)}) + "\n")
-    sys.exit(not figures.is_good)
+        is_good &= figures.is_good
+        said = {"suite": part, "engine": asked.engine, "seed": asked.seed, "pieces": asked.pieces}
+        said |= {"shapes": asked.shapes} | shown(figures)
+        said["seconds"] = round(time.monotonic() - started)
+        sys.stdout.write(json.dumps(said) + "\n")
+        sys.stdout.flush()
+    sys.exit(not is_good)
 
 
-def torment(torture: Torture, *, kills: int, faults: int, zombies: int, shapes: list[str]) -> None:
-    """Go through worlds until there were as many of each as are wanted."""
-    figures = torture.figures
-    world = 0
+def in_pieces(
+    part: str, wanted: int, *, engine: str, seed: int, pieces: int, of: Sequence[str]
+) -> Figures:
+    """Let a part happen in pieces at once, as equal as they can be; give the sum of all."""
+    shares = [wanted // pieces + (n < wanted % pieces) for n in range(pieces)]
+    cases = [(part, share, engine, seed + n, list(of)) for n, share in enumerate(shares) if share]
+    total = Figures()
+    # Spawned: each starts threads and processes of its own.
+    with multiprocessing.get_context("spawn").Pool(len(cases)) as pool:
+        for figures in pool.imap_unordered(_piece, cases):
+            total += figures
+    return total
+
+
+def _piece(case: tuple[str, int, str, int, list[str]]) -> Figures:
+    part, wanted, engine, seed, shapes = case
+    with machinery(engine, seed) as torture:
+        PARTS[part](torture, wanted, shapes)
+        return torture.figures
+
+
+def kill(torture: Torture, kills: int, shapes: list[str]) -> None:
+    """Kill runs, tell some to end, start some at once."""
+    figures, world = torture.figures, torture.seed
     while figures.kills < kills:
         shape, world = shapes[world % len(shapes)], world + 1
         with torture.world(shape, latency_ms=50) as scene:
@@ -71,14 +99,29 @@ def torment(torture: Torture, *, kills: int, faults: int, zombies: int, shapes: 
             torture.kill(scene, min(some // 2, kills - figures.kills), steady=False)
             torture.terminate(scene, max(1, some // 20))
             torture.crowd(scene, torture.rng.randint(2, 8))
-    while (met := sum(figures.faults.values())) < faults:
+
+
+def fail(torture: Torture, faults: int, shapes: list[str]) -> None:
+    """Let requests fail."""
+    world = torture.seed
+    while (met := sum(torture.figures.faults.values())) < faults:
         shape, world = shapes[world % len(shapes)], world + 1
-        with torture.world(shape, size=1000) as scene:
+        # Of two rows a request, so that a run has many that can fail; and of as many as elsewhere.
+        spec = {"batch_rows": torture.rng.choice([2, 2, BATCH])}
+        with torture.world(shape, size=1000, spec=spec) as scene:
             torture.fault(scene, min(_FAULTS, faults - met))
-    while figures.zombies < zombies:
+
+
+def freeze(torture: Torture, zombies: int, shapes: list[str]) -> None:
+    """Freeze runs, and wake them when others have taken over."""
+    world = torture.seed
+    while torture.figures.zombies < zombies:
         shape, world = shapes[world % len(shapes)], world + 1
         with torture.slow_world(shape) as scene:
-            torture.freeze(scene, min(_ZOMBIES, zombies - figures.zombies))
+            torture.freeze(scene, min(_ZOMBIES, zombies - torture.figures.zombies))
+
+
+PARTS = {"kills": kill, "faults": fail, "zombies": freeze}
 
 
 @contextmanager

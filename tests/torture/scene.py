@@ -281,9 +281,9 @@ def _literal(value: Any) -> str:
     return str(value) if isinstance(value, int) else f"'{value}'"
 
 
-def rows_since(entries: Sequence[dict[str, Any]], wall_time: float) -> int:
-    """Count the rows of requests that were handled after a moment."""
-    return sum(e["rows"] for e in entries if e["wall_time"] >= wall_time)
+def rows_between(entries: Sequence[dict[str, Any]], since: float, until: float) -> int:
+    """Count the rows of requests that were handled between two Unix times."""
+    return sum(e["rows"] for e in entries if since <= e["wall_time"] < until)
 
 
 def duckdb_places(folder: Path) -> tuple[str, str]:

@@ -74,6 +74,7 @@ SHAPES: dict[str, Callable[[random.Random, bool], Shape]] = {
     "events": Happenings,
 }
 _TABLE = f"{CATALOG}.main.warehouse"
+_KEPT = "COLUMNS('^(_identity|_status|_dirty|[^_].*)$')"
 
 
 class World:
@@ -274,18 +275,14 @@ class World:
         """Read what state says."""
         table = self.state.table
         with self.state.session() as session:
-            is_there = self.state.columns_of(session, "syncs")
+            is_there = self.state.tables_of(session, "syncs")
             read = f"SELECT snapshot_table, fields FROM {table('syncs')}"
             if not is_there or not (sync := session.rows(read)):
                 return Found(set(), set(), {}, {})
             names = {f["position"]: f["name"] for f in json.loads(sync[0][1])}
-            own = {*names.values(), "_identity", "_status", "_dirty"}
-            columns = [n for n in self.state.columns_of(session, sync[0][0]) if n in own]
-            quoted = ", ".join(f'"{name}"' for name in columns)
-            kept = session.rows(f"SELECT {quoted} FROM {table(sync[0][0])}")
+            rows = session.dicts(f"SELECT {_KEPT} FROM {table(sync[0][0])}")
             rejections = session.rows(f"SELECT key, field, reason FROM {table('rejections')}")
             held = session.rows(f"SELECT key FROM {table('held_keys')}")
-        rows = [dict(zip(columns, row, strict=True)) for row in kept]
         snapshot = {row[self.shape.key]: row for row in rows}
         return Found(
             rejections=set(rejections),

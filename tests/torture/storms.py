@@ -206,3 +206,6 @@ class Client(IterableClient):
 
     def get(self, path: str, params: Any = None) -> Answer:
         return self._run.read(path)
+
+    def read(self, path: str, params: Any = None, **_: Any) -> Answer:
+        return self._run.read(path)

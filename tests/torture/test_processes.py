@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from torture.processes import IN_FLIGHT
+from torture.processes import IN_FLIGHT, Figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,19 @@ def test_kills_lose_nothing_and_send_little_twice(
         tortured.kill(scene, 3, steady=True)
 
     assert ([], 0) == (tortured.figures.words, tortured.figures.over)
+
+
+def test_what_came_out_of_pieces_adds_up() -> None:
+    total = Figures(kills=2, resent_most=9, nearest=0.2, words=["lost"], lost=1)
+    total.faults["reset"] += 1
+    other = Figures(kills=3, resent_most=4, nearest=0.5)
+    other.faults.update(["reset", "delay"])
+
+    total += other
+
+    assert (5, 9, 0.5, 1) == (total.kills, total.resent_most, total.nearest, total.lost)
+    assert {"reset": 2, "delay": 1} == dict(total.faults)
+    assert not total.is_good
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -53,6 +53,7 @@ def work(told: dict[str, Any]) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (told.get("max_file_bytes", most), most))
     _install(told.get("failpoint"))
     result = Path(told["result"])
+    _note_commits(result.with_suffix(".commits"))
     with _clock_off(told.get("clock_off_s", 0)):
         said = _run(told, stop)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
@@ -112,6 +113,34 @@ def _clock_off(seconds: float) -> Iterator[None]:
 
     with time_machine.travel(datetime.now(UTC) + timedelta(seconds=seconds)):
         yield
+
+
+def _note_commits(path: Path) -> None:
+    """
+    Write down, after each commit, since when answers may have come that are in none.
+
+    What the recorder commits is all that was answered when it last looked; the time is of before it
+    looked, so an answer of an earlier time is in the commit, or was still on its way.
+    """
+    from iterable_sync import push
+    from iterable_sync.state import SyncState
+
+    notes = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    look, visit = push.wait, SyncState.visit
+    looked_at = [time.time()]
+
+    def looking(*given: Any, **more: Any) -> Any:
+        looked_at[0] = time.time()
+        return look(*given, **more)
+
+    def visiting(*given: Any, **more: Any) -> Any:
+        since = looked_at[0]
+        frame = visit(*given, **more)
+        os.write(notes, f"{since}\n".encode())
+        return frame
+
+    push.wait = looking  # type: ignore[assignment]
+    SyncState.visit = visiting  # type: ignore[method-assign]
 
 
 def _install(wanted: dict[str, Any] | None) -> None:

@@ -75,6 +75,14 @@ class Child:
             return {}
         return found
 
+    def unrecorded_since(self) -> float | None:
+        """Give the Unix time of its last look whose finds are recorded; None before the first."""
+        try:
+            # A line is written at once, with its end.
+            return float(self.result.with_suffix(".commits").read_text().splitlines()[-1])
+        except (FileNotFoundError, IndexError):
+            return None
+
 
 class Zygote:
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from iterable_sync.errors import LeaseLost, StateLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from iterable_sync.state.dialects.base import Session, StateEngine
 
@@ -51,27 +51,18 @@ class Lease:
 
     def acquire(self, session: Session, scope: str) -> int | None:
         """Take a free or expired lease; give its token, or None where another run holds it."""
-        leases = self._engine.table("leases")
         before = self._clock()
-        session.execute(
-            f"INSERT INTO {leases} (scope, token, holder, held_until) "
-            "VALUES (?, 0, '', now() - INTERVAL '1 second') ON CONFLICT (scope) DO NOTHING",
-            (scope,),
-        )
-        taken = session.execute(
-            f"UPDATE {leases} SET token = token + 1, holder = ?, held_until = {self._until()}, "
-            "wanted_until = NULL WHERE scope = ? AND held_until < now()",
-            (self._holder, scope),
-        )
-        if taken != 1:
+        token = self._take(session, scope)
+        if token is None and self._make(session, scope):
+            token = self._take(session, scope)
+        if token is None:
             return None
-        token = session.rows(f"SELECT token FROM {leases} WHERE scope = ?", (scope,))[0][0]
         with self._lock:
-            self._tokens[scope] = int(token)
+            self._tokens[scope] = token
             # Counted from before the statement: the database's lease ends later than ours.
             self._renewed_at[scope] = before
         self._start()
-        return int(token)
+        return token
 
     def give_back(self, session: Session, scope: str) -> None:
         """Give one lease back and keep the others."""
@@ -101,13 +92,16 @@ class Lease:
         """
         with self._lock:
             tokens = dict(self._tokens)
-        for scope, token in tokens.items():
-            held = session.rows(
-                f"SELECT 1 FROM {self._engine.table('leases')} WHERE scope = ? AND token = ? "
-                f"AND held_until > now(){self._engine.row_lock}",
-                (scope, token),
-            )
-            if not held:
+        if not tokens:
+            return
+        found = session.rows(
+            f"SELECT scope FROM {self._engine.table('leases')} WHERE {_any_of(tokens)} "
+            f"AND held_until > now(){self._engine.row_lock}",
+            _flat(tokens),
+        )
+        held = {scope for (scope,) in found}
+        for scope in tokens:
+            if scope not in held:
                 raise self._is_lost(scope)
 
     def may_post(self, deadline_s: float) -> None:
@@ -134,15 +128,33 @@ class Lease:
             return
         try:
             with self._engine.session() as session:
-                for scope, token in tokens.items():
-                    session.execute(
-                        f"UPDATE {self._engine.table('leases')} SET held_until = "
-                        "now() - INTERVAL '1 second' WHERE scope = ? AND token = ?",
-                        (scope, token),
-                    )
+                session.execute(
+                    f"UPDATE {self._engine.table('leases')} SET held_until = "
+                    f"now() - INTERVAL '1 second' WHERE {_any_of(tokens)}",
+                    _flat(tokens),
+                )
         except StateLost as error:
             # They run out by themselves, and this must not hide how the run ended.
             log.warning("leases not given back: %s", error)
+
+    def _take(self, session: Session, scope: str) -> int | None:
+        """Take a lease that is there and that nobody holds."""
+        taken = session.rows(
+            f"UPDATE {self._engine.table('leases')} SET token = token + 1, holder = ?, "
+            f"held_until = {self._until()}, wanted_until = NULL "
+            "WHERE scope = ? AND held_until < now() RETURNING token",
+            (self._holder, scope),
+        )
+        return int(taken[0][0]) if taken else None
+
+    def _make(self, session: Session, scope: str) -> bool:
+        """Make a lease that is free; False if there is one, whoever made it."""
+        made = session.execute(
+            f"INSERT INTO {self._engine.table('leases')} (scope, token, holder, held_until) "
+            "VALUES (?, 0, '', now() - INTERVAL '1 second') ON CONFLICT (scope) DO NOTHING",
+            (scope,),
+        )
+        return made == 1
 
     def _is_lost(self, scope: str) -> LeaseLost:
         self._lost = True
@@ -183,3 +195,12 @@ class Lease:
                         self._renewed_at[scope] = before
                     elif scope in self._tokens:
                         self._lost = True
+
+
+def _any_of(tokens: Mapping[str, int]) -> str:
+    """Give the condition that a lease is one of these; its values are those of :func:`_flat`."""
+    return f"({' OR '.join(['(scope = ? AND token = ?)'] * len(tokens))})"
+
+
+def _flat(tokens: Mapping[str, int]) -> list[str | int]:
+    return [value for pair in tokens.items() for value in pair]
