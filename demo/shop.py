@@ -24,7 +24,15 @@ Engine: TypeAlias = Literal["duckdb", "postgres"]
 SQL_ROOT = Path(__file__).resolve().parent.parent / "sql" / "demo"
 
 # The order matters: each file reads the tables before it.
-TABLES = {"shop_diary": "diary.sql", "users": "users.sql", "email_changes": "email_changes.sql"}
+TABLES = {
+    "shop_diary": "diary.sql",
+    "users": "users.sql",
+    "email_changes": "email_changes.sql",
+    "order_items": "order_items.sql",
+    "orders": "orders.sql",
+    "carts": "carts.sql",
+    "cart_items": "cart_items.sql",
+}
 
 # From day 2 on one row each; what is wrong with it is said in users.sql.
 BAD_KINDS = (

@@ -67,7 +67,7 @@ class Client(IterableClient):
         with self._lock:
             self.bodies.append(document)
             number = len(self.bodies)
-        (rows,) = (value for value in document.values() if isinstance(value, list))
+        rows = next((value for value in document.values() if isinstance(value, list)), [])
         instead = self._before(number, rows)
         answer = super().post(path, body if instead is None else instead)
         self._after(number, rows)

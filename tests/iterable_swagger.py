@@ -138,6 +138,13 @@ class Swagger:
             value = json.loads(text)
         except ValueError as error:
             return [f"no JSON: {error}"]
+        return self._problems(value, schema)
+
+    def request_problems(self, method: str, path: str, body: Any) -> list[str]:
+        """Say what is wrong with the body of a request; nothing if it is as documented."""
+        return self._problems(body, self.body((method.lower(), path)))
+
+    def _problems(self, value: Any, schema: Schema) -> list[str]:
         validator = jsonschema.Draft4Validator({**schema, "definitions": self._definitions})
         return [
             f"{error.json_path}: {error.message}"

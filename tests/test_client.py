@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import traceback
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
@@ -305,3 +306,55 @@ def _local_variables(error: BaseException) -> list[str]:
         for name, value in frame.f_locals.items()
         if name not in {"body", "params", "path"}
     ]
+
+
+# -- answers that go into a file -------------------------------------------------------------------
+
+_LINES = b"".join(b"u%d@example.com\n" % n for n in range(10_000))
+
+
+def test_answer_goes_into_a_file_as_it_comes() -> None:
+    file = BytesIO()
+    with WireServer(http(body=_LINES, kind="text/plain")) as server:
+        answer = client_of(server).read("/api/lists/getUsers", {"listId": "7"}, into=file)
+
+    assert server.requests[0].startswith(b"GET /api/lists/getUsers?listId=7 HTTP/1.1")
+    assert (200, _LINES) == (answer.status, file.getvalue())
+
+
+def test_answer_for_a_file_that_breaks_off_is_no_answer() -> None:
+    whole = http(body=_LINES, kind="text/plain")
+    with WireServer(cut(whole[: len(whole) // 2])) as server, pytest.raises(AttemptFailed):
+        client_of(server).read("/api/lists/getUsers", into=BytesIO())
+
+
+def test_answer_for_a_file_has_a_deadline_of_its_own() -> None:
+    with WireServer(drip(http(body=b"a@b.co\n"))) as server:
+        client_of(server, deadline_s=0.1).read("/api/lists/getUsers", into=BytesIO(), deadline_s=30)
+
+
+def test_refusal_is_not_put_into_the_file() -> None:
+    body = b'{"msg":"Invalid email list id","code":"BadParams","params":{"listId":"7"}}'
+    file = BytesIO()
+    with (
+        WireServer(http("400 Bad Request", body)) as server,
+        pytest.raises(ConfigError, match="/api/lists/getUsers: HTTP 400 BadParams"),
+    ):
+        client_of(server).read("/api/lists/getUsers", into=file)
+
+    assert file.getvalue() == b""
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"msg":"error.lists.invalidListId(7)","code":"Success"}', "error.lists.invalidListId"),
+        (b'{"msg":"error.lists.invalidListId(7)","code":"BadParams"}', "BadParams"),
+        (b'{"msg":"error.lists.ana@b.co(7)","code":"Success"}', "Success"),
+        (b'{"msg":"error.lists.invalidListId(7) of ana","code":"Success"}', "Success"),
+        (b'{"msg":7,"code":"Success"}', "Success"),
+    ],
+)
+def test_refusal_that_says_success_has_its_code_in_the_text(body: bytes, code: str) -> None:
+    """Only where the text is nothing but that: it quotes what was sent elsewhere."""
+    assert code == post(http("400 Bad Request", body)).code

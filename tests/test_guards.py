@@ -21,6 +21,7 @@ def found(
     first_sync: int | str | None = None,
     is_full_resync: bool = False,
     is_below_low_water: bool = False,
+    asks_first: bool = False,
     **limits: float,
 ) -> list[tuple[str, tuple[Op, ...]]]:
     """Give the guards that trip and what they hold."""
@@ -33,6 +34,7 @@ def found(
         first_sync=first_sync,
         is_full_resync=is_full_resync,
         is_below_low_water=is_below_low_water,
+        asks_first=asks_first,
     )
     return [(trip.guard, trip.ops) for trip in trips]
 
@@ -125,6 +127,49 @@ def test_an_oversized_first_run_is_held(
     )
 
     assert ([("first_sync", EVERYTHING)] if holds else []) == trips
+
+
+@pytest.mark.parametrize(
+    ("first_sync", "rows", "holds"),
+    [
+        pytest.param(None, 1, True, id="not told"),
+        pytest.param(None, 0, False, id="nothing to send"),
+        pytest.param("all", 10**6, False, id="all"),
+        pytest.param(5, 5, False, id="as many as told"),
+        pytest.param(5, 6, True, id="more than told"),
+    ],
+)
+def test_history_is_asked_for(first_sync: int | str | None, rows: int, *, holds: bool) -> None:
+    """Of rows that are all that ever happened a first run sends none unasked."""
+    trips = found({Op.ADDED: rows}, live=0, known=0, first_sync=first_sync, asks_first=True)
+
+    assert ([("first_sync", EVERYTHING)] if holds else []) == trips
+
+
+@pytest.mark.parametrize(
+    ("rows_per_s", "words"),
+    [
+        pytest.param(10.0, "100 seconds", id="seconds"),
+        pytest.param(3.0, "5.6 minutes", id="minutes"),
+        pytest.param(0.1, "2.8 hours", id="hours"),
+    ],
+)
+def test_a_first_run_says_how_long_it_takes(rows_per_s: float, words: str) -> None:
+    trip = tripped(
+        {Op.ADDED: 1_000},
+        queried=1_000,
+        live=0,
+        known=0,
+        guards=Guards(first_sync_rows=10),
+        first_sync=None,
+        is_full_resync=False,
+        rows_per_s=rows_per_s,
+    )[0]
+
+    assert (
+        "a first run would send 1000 rows, 10 are allowed; say first_sync=1000 or "
+        f"first_sync='all' to send them, which takes {words} at the rate of this sync"
+    ) == trip.words
 
 
 def test_a_run_after_everybody_left_is_no_first_run() -> None:

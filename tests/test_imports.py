@@ -95,7 +95,11 @@ def test_airflow_executes_no_file_of_the_package_as_a_plugin():
 
 def test_airflow_is_imported_through_its_compatibility_layer_only():
     """Module paths of Airflow change between its versions; the layer follows them."""
-    allowed = ("airflow.providers.common.compat.sdk", "airflow.providers.common.sql.hooks.sql")
+    allowed = (
+        "airflow.providers.common.compat.sdk",
+        "airflow.providers.common.compat.standard.triggers",
+        "airflow.providers.common.sql.hooks.sql",
+    )
     strange = [
         f"{path.name}: {line.strip()}"
         for path in PLUGINS.rglob("*.py")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,18 @@ def test_the_form_is_the_same_where_airflow_asks_the_hook():
 )
 def test_every_module_named_can_be_imported(module: str):
     importlib.import_module(module)
+
+
+def test_every_sensor_module_is_named():
+    (entry,) = INFO["sensors"]
+    package = Path(iterable_sync.__file__).parent / "operators"
+    with_sensors = {
+        f"iterable_sync.operators.{path.stem}"
+        for path in package.glob("*.py")
+        if re.search(r"^class \w+Sensor\(", path.read_text(), re.MULTILINE)
+    }
+
+    assert set(entry["python-modules"]) == with_sensors
 
 
 def test_every_operator_module_is_named():

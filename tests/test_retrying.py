@@ -41,6 +41,7 @@ CASES = [
     (400, "NeverSeenBefore", Action.ISOLATE),
     (400, "RequestFieldsTypesMismatched", Action.FIT_TYPES),
     (400, "BatchTooLarge", Action.HALVE),
+    (400, "error.lists.invalidListId", Action.RETRY),
     (413, None, Action.HALVE),
     (413, "BatchTooLarge", Action.HALVE),
     (401, "BadApiKey", Action.REFUSED),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iterable_sync.row_ids import NAMESPACE, key_text, row_ids
+from iterable_sync.row_ids import NAMESPACE, key_text, natural_or_uuid, row_ids
 from iterable_sync.rows import StateType
 
 LARGE = pa.large_string()
@@ -72,6 +72,61 @@ def test_id_has_the_characters_that_iterable_takes() -> None:
 
 def test_no_rows_have_no_ids() -> None:
     assert [] == row_ids("p", "s", [pa.array([], LARGE)]).to_pylist()
+
+
+# -- the key itself ------------------------------------------------------------------------------
+
+
+def natural(*keys: tuple[str, ...]) -> list[str]:
+    columns = [pa.array(column, LARGE) for column in zip(*keys, strict=True)]
+    return natural_or_uuid("12345.us", "shop", columns).to_pylist()
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["1", "A-1", "b6d448e5-fa19-58b9-be8a-120010e80111", "-", "x" * 511, "x" * 512],
+    ids=len,
+)
+def test_key_that_can_be_an_id_is_the_id(key: str) -> None:
+    """As it is: nobody has to look up what Iterable calls it."""
+    assert [key] == natural((key,))
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "a b", "a_b", "a.b", "a/b", "é", "٣", "a\n", "\na", "x" * 513, "{a}"],
+    ids=lambda key: repr(key[:5]),
+)
+def test_key_that_cannot_be_an_id_has_one_made_of_it(key: str) -> None:
+    """Letters, digits and hyphens, at most 512 of them: the rest is a UUID, whole."""
+    assert ids((key,)) == natural((key,))
+
+
+def test_keys_of_both_kinds_keep_their_places() -> None:
+    found = natural(("1",), ("a b",), ("2",), ("ü",))
+
+    assert ["1", *ids(("a b",)), "2", *ids(("ü",))] == found
+
+
+def test_key_of_several_columns_is_made_an_id() -> None:
+    """Joined, `a-b` and `c` would be `a` and `b-c`."""
+    assert ids(("a-b", "c"), ("a", "b-c")) == natural(("a-b", "c"), ("a", "b-c"))
+
+
+@given(st.lists(st.text(max_size=6), min_size=1, max_size=9))
+def test_id_of_any_key_can_be_one(keys: list[str]) -> None:
+    """Distinct keys have distinct ids, and Iterable takes each of them."""
+    found = natural(*((key,) for key in keys))
+
+    assert all(re.fullmatch("[A-Za-z0-9-]{1,512}", one) for one in found)
+    assert len({*keys}) == len({*found})
+
+
+def test_no_keys_have_no_ids() -> None:
+    assert [] == natural_or_uuid("p", "s", [pa.array([], LARGE)]).to_pylist()
+
+
+# -- keys as texts -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,9 @@ def test_a_back_fill_goes_on_where_the_last_run_stopped(postgres_world: World) -
     assert 3 - len(sent) == second.accepted > 0
 
 
-def test_a_renamed_field_is_sent_under_its_new_name_alone(postgres_world: World) -> None:
+def test_a_renamed_field_is_sent_under_its_new_name_and_cleared_under_the_old(
+    postgres_world: World,
+) -> None:
     world = postgres_world
     world.put(*people(1, 2))
     world.sync()
@@ -78,7 +80,7 @@ def test_a_renamed_field_is_sent_under_its_new_name_alone(postgres_world: World)
     sent = world.sent_fields
     again = world.sync(fields={"city": FieldSpec(name="town")})
 
-    assert {f"u{n}@example.com": {"town": "Bern"} for n in (1, 2)} == sent
+    assert {f"u{n}@example.com": {"town": "Bern", "city": None} for n in (1, 2)} == sent
     assert (2, 0) == (report.changed, again.requests)
 
 
@@ -89,7 +91,8 @@ def test_a_field_of_another_type_is_sent_alone(postgres_world: World) -> None:
 
     world.sync(fields={"points": FieldSpec(name="points_long", type=WireType.LONG)})
 
-    assert {f"u{n}@example.com": {"points_long": 1} for n in (1, 2)} == world.sent_fields
+    expected = {"points_long": 1, "points_text": None}
+    assert {f"u{n}@example.com": expected for n in (1, 2)} == world.sent_fields
 
 
 def test_a_column_cast_to_another_type_is_sent_alone(world: World) -> None:

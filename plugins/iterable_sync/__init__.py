@@ -13,12 +13,18 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "IterableAudiencesOperator": "iterable_sync.operators.audiences",
+    "IterableCartsOperator": "iterable_sync.operators.carts",
     "IterableClient": "iterable_sync.client",
     "IterableEventsOperator": "iterable_sync.operators.events",
     "IterableHook": "iterable_sync.hooks.iterable",
+    "IterableListsOperator": "iterable_sync.operators.lists",
+    "IterableOrdersOperator": "iterable_sync.operators.orders",
     "IterableReleaseOperator": "iterable_sync.operators.release",
     "IterableRequeueOperator": "iterable_sync.operators.requeue",
+    "IterableSettleSensor": "iterable_sync.operators.settle",
     "IterableSyncOperator": "iterable_sync.operators.sync",
+    "IterableTraitsOperator": "iterable_sync.operators.traits",
     "IterableUsersOperator": "iterable_sync.operators.users",
     "RunReport": "iterable_sync.rows",
     "SyncSpec": "iterable_sync.spec",

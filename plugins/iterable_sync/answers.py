@@ -12,13 +12,22 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import requests
 
 _CHUNK = 65_536
 _MAX_LISTED = 1_000
+# Parsed, `[[],[],...` takes 33 times its bytes. The largest true answer, getFields of a project
+# with all the fields it may have, holds under 20,000 values.
+_MOST_VALUES = 200_000
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,99}")
+# A refusal with the code "Success" has its true one in the text, with the id that it is about.
+_CODE_IN_TEXT = re.compile(r"(error\.[A-Za-z]{1,40}\.[A-Za-z]{1,40})\([0-9]{1,19}\)")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,39}")
 _PATH = re.compile(r"obj\.([A-Za-z]{1,40})\[([0-9]{1,7})\](\.[^\s]{1,300})?")
 _ENDPOINT = re.compile(r"/api(/[A-Za-z]{1,40}){1,2}")
@@ -63,6 +72,7 @@ def reduce_refusal(json: Any) -> Refusal:
 
     Source:
         shapes of ``params``: recorded 2021 (``validationErrors``), fixtures 2022 to 2024 (paths).
+        ``error.lists.invalidListId(17)`` with the code ``Success``: fixtures of Iterable's client.
     """
     if not isinstance(json, dict):
         return Refusal()
@@ -72,7 +82,7 @@ def reduce_refusal(json: Any) -> Refusal:
     matches = (_PATH.fullmatch(key) for key in list(params)[:_MAX_LISTED])
     errors = params.get("validationErrors")
     return Refusal(
-        code=_fit(_CODE, json.get("code")),
+        code=_code(json),
         paths=tuple((m[1], int(m[2]), (m[3] or "")[1:]) for m in matches if m),
         clashes=tuple(
             _clash(name, detail)
@@ -87,8 +97,13 @@ def reduce_refusal(json: Any) -> Refusal:
 
 
 def read_body(response: requests.Response, max_bytes: int) -> bytes:
+    """Read a streamed answer, see :func:`parts_of_body`."""
+    return b"".join(parts_of_body(response, max_bytes))
+
+
+def parts_of_body(response: requests.Response, max_bytes: int) -> Iterator[bytes]:
     """
-    Read a streamed answer, at most *max_bytes* of it as sent and as decoded.
+    Give a streamed answer as it comes, at most *max_bytes* of it as sent and as decoded.
 
     Raises:
         AnswerTooLarge: it is larger; 194 kB of gzip became 200 MB with ``requests`` alone.
@@ -100,17 +115,25 @@ def read_body(response: requests.Response, max_bytes: int) -> bytes:
         raise ValueError("content encoding")
     # 47: gzip and zlib, told apart by their headers.
     inflate = zlib.decompressobj(47) if encoding in {"gzip", "deflate"} else None
-    parts: list[bytes] = []
     size = 0
     for chunk in response.raw.stream(_CHUNK, decode_content=False):
         part = _inflated(inflate, chunk, max_bytes - size) if inflate else chunk
         size += len(part)
         if size > max_bytes:
             raise AnswerTooLarge
-        parts.append(part)
+        yield part
     if inflate and not inflate.eof:
         raise ValueError("compressed answer breaks off")
-    return b"".join(parts)
+
+
+def parsed(content: bytes) -> Any:
+    """Give the JSON of an answer; None if it is none, or more than one may hold."""
+    if sum(map(content.count, (b",", b":", b"[", b"{"))) > _MOST_VALUES:
+        return None
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _inflated(inflate: Any, chunk: bytes, room: int) -> bytes:
@@ -124,6 +147,14 @@ def _inflated(inflate: Any, chunk: bytes, room: int) -> bytes:
     if broken:
         raise ValueError("compressed answer is broken")
     return part
+
+
+def _code(json: dict[str, Any]) -> str | None:
+    code = _fit(_CODE, json.get("code"))
+    text = json.get("msg")
+    if code == "Success" and isinstance(text, str) and (found := _CODE_IN_TEXT.fullmatch(text)):
+        return found[1]
+    return code
 
 
 def _clash(name: str, detail: Any) -> TypeClash:

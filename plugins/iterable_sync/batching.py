@@ -66,7 +66,8 @@ def split(
     heads = {len(target.head) for target in block.targets or ()}
     largest = max_bytes - overhead_bytes - max(heads, default=0)
     fits = block.sizes <= largest
-    refused += [Rejection(seq, TOO_LARGE) for seq in block.seqs[~fits].tolist()]
+    too_large = block.rows_of(block.seqs[~fits].tolist())
+    refused += [Rejection(seq, TOO_LARGE) for seq in too_large]
     block = block.keep(fits)
     # A batch begins with its first row, and ends where the next one begins.
     starts = _starts(block, max_rows, largest)

@@ -36,7 +36,7 @@ _BOOLEAN = frozenset({"boolean"})
 _OBJECT = frozenset({"object", "nested", "geo_location", "geo_point"})
 
 
-class _Number:
+class Number:
     """A number as it was written."""
 
     __slots__ = ("is_whole", "text")
@@ -46,9 +46,31 @@ class _Number:
         self.is_whole = is_whole
 
 
+def parsed(body: bytes | str) -> Any:
+    """
+    Read JSON whose numbers stay the texts that they are, as :class:`Number`.
+
+    Raises:
+        ValueError: it is no JSON; ``NaN`` and ``Infinity`` are none.
+    """
+    return json.loads(
+        body,
+        parse_int=lambda text: Number(text, is_whole=True),
+        parse_float=lambda text: Number(text, is_whole=False),
+        parse_constant=_no_number,
+    )
+
+
+def as_written(value: Any) -> orjson.Fragment:
+    """Give a :class:`Number` as the text that it is, for ``orjson.dumps(default=...)``."""
+    if isinstance(value, Number):
+        return orjson.Fragment(value.text)
+    raise TypeError(type(value).__name__)
+
+
 def json_types(body: bytes, field: str) -> frozenset[str]:
     """Give the type names that the value of *field* may go by; empty if the row has none."""
-    found = _find(_parsed(body), field)
+    found = _find(parsed(body), field)
     return frozenset() if found is None else _types_of(found[0][found[1]])
 
 
@@ -59,7 +81,7 @@ def safe_first_values(body: bytes, fields: Iterable[str]) -> frozenset[str]:
     The first value decides for ever: a text that looks like a date makes a date field, and an
     array or object without values decides nothing.
     """
-    document = _parsed(body)
+    document = parsed(body)
     found = {field: _find(document, field) for field in fields}
     return frozenset(
         field for field, at in found.items() if at is not None and _is_telling(at[0][at[1]])
@@ -68,7 +90,7 @@ def safe_first_values(body: bytes, fields: Iterable[str]) -> frozenset[str]:
 
 def event_name(body: bytes) -> str | None:
     """Give the name of the event that a row is; None for what is none."""
-    name = _parsed(body).get("eventName")
+    name = parsed(body).get("eventName")
     return name if isinstance(name, str) else None
 
 
@@ -80,11 +102,11 @@ def without_fields(payload: Payload, fields: Iterable[str]) -> Payload:
         ValueError: the body cannot be written anew, for it holds text that is not valid Unicode.
     """
     gone = set(fields)
-    document = _parsed(payload.body)
+    document = parsed(payload.body)
     for field in gone:
         _cut(document, field)
     try:
-        body = orjson.dumps(document, default=_as_written)
+        body = orjson.dumps(document, default=as_written)
     except orjson.JSONEncodeError:
         body = b""
     if not body:
@@ -94,18 +116,8 @@ def without_fields(payload: Payload, fields: Iterable[str]) -> Payload:
     )
 
 
-def _parsed(body: bytes) -> Any:
-    return json.loads(
-        body,
-        parse_int=lambda text: _Number(text, is_whole=True),
-        parse_float=lambda text: _Number(text, is_whole=False),
-    )
-
-
-def _as_written(value: Any) -> orjson.Fragment:
-    if isinstance(value, _Number):
-        return orjson.Fragment(value.text)
-    raise TypeError(type(value).__name__)
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")
 
 
 def _cut(document: Any, field: str) -> None:
@@ -144,7 +156,7 @@ def _types_of(value: Any) -> frozenset[str]:
             return frozenset()
         case bool():
             return _BOOLEAN
-        case _Number():
+        case Number():
             return _WHOLE if value.is_whole else _FRACTION
         case str():
             return _DATE if _DATE_LIKE.fullmatch(value) else _TEXT

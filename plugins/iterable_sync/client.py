@@ -16,9 +16,8 @@ import re
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import orjson
 import requests
 from urllib3.exceptions import HTTPError
 
@@ -31,7 +30,14 @@ from iterable_sync.addresses import (
     proxies_for,
     shown_path,
 )
-from iterable_sync.answers import AnswerTooLarge, Refusal, read_body, reduce_refusal
+from iterable_sync.answers import (
+    AnswerTooLarge,
+    Refusal,
+    parsed,
+    parts_of_body,
+    read_body,
+    reduce_refusal,
+)
 from iterable_sync.errors import ConfigError, IterableSyncError, PermissionRefused
 from iterable_sync.failpoints import failpoint
 from iterable_sync.retrying import (
@@ -42,7 +48,7 @@ from iterable_sync.retrying import (
     action_for,
     parse_retry_after,
 )
-from iterable_sync.wire import CutOff, WatchedAdapter, exchange
+from iterable_sync.wire import CutOff, WatchedAdapter, exchange, root_cause
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,9 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "AttemptFailed", "IterableClient", "NotSent", "OutcomeUnknown"]
 
-# Parsed, `[[],[],...` takes 33 times its bytes. The largest true answer, getFields of a project
-# with all the fields it may have, holds under 20,000 values.
-_MOST_VALUES = 200_000
+_MOST_BYTES_OF_FILE = 1_000_000_000
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -178,7 +182,7 @@ class IterableClient:
             GET /api/users/getFields, documented; a flat map (recorded 2017 to 2022).
         """
         path = "/api/users/getFields"
-        answer = self._read(path)
+        answer = self.read(path)
         fields = answer.json.get("fields") if isinstance(answer.json, dict) else None
         if not isinstance(fields, dict):
             raise AttemptFailed(f"{path}: the answer holds no fields")
@@ -195,7 +199,7 @@ class IterableClient:
             GET /api/channels, Swagger `ChannelsList`, documented.
         """
         path = "/api/channels"
-        answer = self._read(path)
+        answer = self.read(path)
         listed = answer.json.get("channels") if isinstance(answer.json, dict) else None
         if not isinstance(listed, list):
             raise AttemptFailed(f"{path}: the answer holds no channels")
@@ -215,7 +219,7 @@ class IterableClient:
             AttemptFailed, ConfigError: as :meth:`known_fields`.
         """
         # Iterable has no ping. Every server-side key may read the lists, a read-only one too.
-        self._read("/api/lists")
+        self.read("/api/lists")
 
     def permission_refused(self, answer: Answer, path: str) -> PermissionRefused:
         """Give the error for a 401 or 403, saying which right is missing."""
@@ -238,21 +242,42 @@ class IterableClient:
             + f", project {self.project.name}: {reason}"
         )
 
-    def _read(self, path: str) -> Answer:
-        answer = self.get(path)
+    def read(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        into: BinaryIO | None = None,
+        deadline_s: float | None = None,
+    ) -> Answer:
+        """
+        Read once, and take nothing but a 2xx.
+
+        Args:
+            into: gets the body of a 2xx as it comes, up to 1 GB, so that it is never in memory.
+
+            deadline_s: where the answer may take longer than that of other requests.
+
+        Raises:
+            AttemptFailed, ConfigError: as :meth:`known_fields`.
+        """
+        answer = _given(
+            self._exchange("GET", path, params=params, into=into, deadline_s=deadline_s)
+        )
+        if action_for(answer.status, answer.code) is Action.SETTLE:
+            return answer
+        raise self.refused(answer, path)
+
+    def refused(self, answer: Answer, path: str) -> IterableSyncError:
+        """Give the error for an answer that is no 2xx, of a request that is no batch of rows."""
+        where = f"{shown_path(path)}: HTTP {answer.status}"
         match action_for(answer.status, answer.code):
-            case Action.SETTLE:
-                return answer
             case Action.REFUSED:
-                raise self.permission_refused(answer, path)
+                return self.permission_refused(answer, path)
             case Action.RETRY | Action.RETRY_UNKNOWN:
-                raise AttemptFailed(
-                    f"{shown_path(path)}: HTTP {answer.status}", answer.retry_after_s
-                )
+                return AttemptFailed(where, answer.retry_after_s)
             case _:
-                raise ConfigError(
-                    f"{shown_path(path)}: HTTP {answer.status} {answer.code or ''}".rstrip()
-                )
+                return ConfigError(f"{where} {answer.code or ''}".rstrip())
 
     def _exchange(
         self,
@@ -261,13 +286,16 @@ class IterableClient:
         *,
         body: bytes | None = None,
         params: Mapping[str, str] | None = None,
+        into: BinaryIO | None = None,
+        deadline_s: float | None = None,
     ) -> Answer | IterableSyncError:
         # Errors are returned, and raised where no local variable holds the key: tools that print
         # the variables of a traceback would show them.
         if not path.startswith("/api/"):
             raise ValueError("a path starts with /api/")
         started = time.monotonic()
-        exchange.begin(self.deadline_s, self._cut_off)
+        limit_s = deadline_s or self.deadline_s
+        exchange.begin(limit_s, self._cut_off)
         request = requests.Request(
             method, self.base_url + path, headers=self._headers, data=body, params=params
         ).prepare()
@@ -275,7 +303,7 @@ class IterableClient:
             response = self._adapter().send(
                 request,
                 stream=True,
-                timeout=(min(self._connect_s, self.deadline_s), self.deadline_s),
+                timeout=(min(self._connect_s, limit_s), limit_s),
                 verify=self._verify,
                 proxies=self._proxies,
             )
@@ -283,16 +311,16 @@ class IterableClient:
             self._drop_adapter()
             return self._failure(path, error, time.monotonic() - started)
         try:
-            return self._answer(path, response, started)
+            return self._answer(path, response, started, into)
         finally:
             response.close()
 
     def _failure(self, path: str, error: Exception, seconds: float) -> IterableSyncError:
         where = f"{shown_path(path)} at {host_of(self.base_url)}"
-        what = f"{_root_cause(error)} after {seconds:.1f} s"
+        what = f"{root_cause(error)} after {seconds:.1f} s"
         if exchange.tls_refused:
             return ConfigError(
-                f"{where}: the TLS certificate or protocol was refused ({_root_cause(error)}); "
+                f"{where}: the TLS certificate or protocol was refused ({root_cause(error)}); "
                 "if a proxy of yours opens TLS, set REQUESTS_CA_BUNDLE to its certificate"
             )
         if exchange.sent:
@@ -300,7 +328,7 @@ class IterableClient:
         return NotSent(f"{where}: not connected: {what}")
 
     def _answer(
-        self, path: str, response: requests.Response, started: float
+        self, path: str, response: requests.Response, started: float, into: BinaryIO | None
     ) -> Answer | IterableSyncError:
         failpoint("applied_no_answer")
         status = response.status_code
@@ -313,13 +341,18 @@ class IterableClient:
             )
         content: bytes | None = None
         problem = ""
+        most = _MOST_BYTES_OF_FILE if into is not None else self._max_answer_bytes
         try:
-            content = read_body(response, self._max_answer_bytes)
+            if into is not None and status <= 299:
+                into.writelines(parts_of_body(response, most))
+                content = b"{}"
+            else:
+                content = read_body(response, most)
         except AnswerTooLarge:
-            problem = f"an answer of more than {self._max_answer_bytes} bytes"
+            problem = f"an answer of more than {most} bytes"
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            problem = f"an answer that breaks off: {_root_cause(error)}"
-        json = None if content is None else _parsed(content)
+            problem = f"an answer that breaks off: {root_cause(error)}"
+        json = None if content is None else parsed(content)
         if json is None:
             # What is left of an answer would be read as the beginning of the next one.
             self._drop_adapter()
@@ -354,26 +387,3 @@ def _given(outcome: Answer | IterableSyncError) -> Answer:
     if isinstance(outcome, IterableSyncError):
         raise outcome
     return outcome
-
-
-def _parsed(content: bytes) -> Any:
-    if sum(map(content.count, (b",", b":", b"[", b"{"))) > _MOST_VALUES:
-        return None
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return None
-
-
-def _root_cause(error: BaseException) -> str:
-    """Name the innermost exception's class: its text may quote the request."""
-    seen = {id(error)}
-    while True:
-        reason = getattr(error, "reason", None)
-        inner = reason if isinstance(reason, BaseException) else None
-        inner = inner or error.__cause__ or error.__context__
-        inner = inner or next((a for a in error.args if isinstance(a, BaseException)), None)
-        if inner is None or id(inner) in seen:
-            return type(error).__name__
-        seen.add(id(inner))
-        error = inner

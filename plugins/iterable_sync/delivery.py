@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from iterable_sync.answers import Refusal
 from iterable_sync.circuit import CircuitBreaker, RetryBudget
-from iterable_sync.errors import ConfigError, IterableSyncError, RetryLater
+from iterable_sync.errors import ConfigError, IterableSyncError, RetryLater, UnknownList
 from iterable_sync.isolation import Isolation, LearnedSize, Verdict
 from iterable_sync.outcomes import (
     Attribution,
@@ -30,6 +30,7 @@ from iterable_sync.retrying import (
     LONGEST_WAIT_S,
     MAX_ATTEMPTS,
     NEXT_RUN_S,
+    UNKNOWN_LIST,
     Action,
     AttemptFailed,
     action_for,
@@ -161,7 +162,7 @@ class Deliverer:
             if verdict.action not in _RETRIES:
                 return verdict
             self._wait(attempt, outcome)
-        raise _Halted(self._exhausted(outcome))
+        raise _Halted(self._exhausted(outcome, result.batch.target))
 
     def _pass_gates(self, result: BatchResult) -> None:
         """Wait for the circuit and the rate; the lease is looked at last, right before sending."""
@@ -241,8 +242,10 @@ class Deliverer:
             raise self._halt(
                 RetryLater(f"{self._object.path}: Iterable asks for {seconds:.0f} s", seconds)
             )
-        is_throttled = not isinstance(outcome, AttemptFailed) and outcome.status == 429
-        if not is_throttled and not self._budget.spend():
+        is_expected = not isinstance(outcome, AttemptFailed) and (
+            outcome.status == 429 or outcome.code == UNKNOWN_LIST
+        )
+        if not is_expected and not self._budget.spend():
             raise self._halt(
                 RetryLater(
                     f"{self._object.path}: more than a tenth of the requests fail", LONGEST_WAIT_S
@@ -251,9 +254,16 @@ class Deliverer:
         if not rest(seconds, self._is_over, self._sleep):
             raise _Halted(self._stop)
 
-    def _exhausted(self, outcome: Answer | AttemptFailed) -> Exception | None:
+    def _exhausted(
+        self, outcome: Answer | AttemptFailed, target: Target | None
+    ) -> Exception | None:
         """Give the reason to stop the run after the last attempt of a request failed."""
         status = None if isinstance(outcome, AttemptFailed) else outcome.status
+        if not isinstance(outcome, AttemptFailed) and outcome.code == UNKNOWN_LIST:
+            words = (target.absent if target is not None else "") or "Iterable has no such list"
+            return self._halt(
+                UnknownList(f"{self._path(target)}: HTTP {status} {outcome.code}: {words}")
+            ).stop
         if status == 429 or self._breaker.is_open:
             delay_s = NEXT_RUN_S if self._breaker.is_open else LONGEST_WAIT_S
             halted = self._halt(

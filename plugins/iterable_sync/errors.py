@@ -6,6 +6,7 @@ The exceptions, grouped by what the caller can do.
     IterableSyncError
     |-- ConfigError            do not retry: a person changes SQL, connection or arguments
     |   |-- ModelError         the model SQL or its columns
+    |   |-- UnknownList        Iterable does not have the list
     |   +-- PermissionRefused  401 or 403: the key or its rights
     |-- RetryLater             nothing lost: the same run later, after ``delay_s``
     |   |-- StateBusy          another process holds the state database
@@ -36,6 +37,10 @@ class ConfigError(IterableSyncError):
 
 class ModelError(ConfigError):
     """The model SQL, or the columns it returns, cannot be synced."""
+
+
+class UnknownList(ConfigError):
+    """Iterable does not know the list that rows go into, or come out of."""
 
 
 class PermissionRefused(ConfigError):

@@ -7,10 +7,9 @@ import random
 from typing import TYPE_CHECKING
 
 from iterable_sync.batching import split
-from iterable_sync.names import dotted, shown
+from iterable_sync.names import field_limit_notes, sent_fields, shown
 from iterable_sync.payloads import as_block
 from iterable_sync.retrying import read_patiently
-from iterable_sync.rows import Role
 from iterable_sync.sync_object import map_context
 
 if TYPE_CHECKING:
@@ -64,6 +63,7 @@ def estimate(
         known_types=known,
         list_ids=state.list_ids,
         at_s=state.at_s,
+        renamed=state.renamed,
     )
     payloads, rejections = sync_object.payloads(frame, context)
     overhead = len(sync_object.body([], create_new_fields=False))
@@ -96,9 +96,11 @@ def estimate(
             "multiplied"
         )
     if sync_object.has_listed_fields:
-        mapped = {dotted(c.field) for c in state.columns if c.role is Role.FIELD}
+        mapped = {*sent_fields(state.columns), *state.claimed}
         listed = {part for name in known for part in _upwards(name)}
-        report.new_fields = shown(as_block(payloads).fields.beyond(listed), mapped)
+        unknown = as_block(payloads).fields.beyond(listed)
+        report.new_fields = shown(unknown, mapped)
+        report.notes += field_limit_notes(len(known.keys() | unknown))
         if report.new_fields and spec.new_fields == "fail":
             report.notes.append("new_fields='fail': a run would end before it sends anything")
     if rejections:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING
 
-from iterable_sync.names import Template, Written, dotted
+from iterable_sync.names import Template, Written, dotted, half_of
 from iterable_sync.payloads import FieldNames
 from iterable_sync.rows import NullPolicy, Op
-from iterable_sync.values import escape, render
+from iterable_sync.values import Reason, Rendered, escape, places_of, render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from iterable_sync.payloads import Flags, Longs
-    from iterable_sync.rows import Column
+    from iterable_sync.rows import Column, Renamed
 
 
 class Chunk:
@@ -119,6 +119,8 @@ class DataFields:
     """
 
     def __init__(self, chunk: Chunk, known_types: Mapping[str, str]) -> None:
+        import pyarrow.compute as pc
+
         self._chunk = chunk
         self._known_types = known_types
         # Iterable has an object if it has a part of it.
@@ -128,35 +130,91 @@ class DataFields:
             for end in (*(match.start() for match in re.finditer(r"\.", name)), len(name))
         }
         self._members: list[_Member] = []
+        self._halves: dict[str, tuple[str, Column]] = {}
+        self._cleared: dict[str, Flags] = {}
+        self._is_changed = flags(pc.equal(chunk.op, Op.CHANGED.value))
         self.refused: list[tuple[int, str, str]] = []
 
-    def add(self, column: Column) -> None:
-        """Send a column as a field: its value, or null where that clears the field."""
+    def add(self, column: Column) -> Flags:
+        """
+        Send a column as a field: its value, or null where that clears the field.
+
+        Two columns that are the ``lat`` and the ``lon`` of a place are one field, sent with the
+        second of them.
+
+        Returns:
+            The rows of which Iterable then has under this name what the warehouse says.
+        """
+        name, sent = dotted(column.field), self._chunk.sent(column)
+        if (half := half_of(name)) is not None:
+            return self._add_half(*half, column)
+        rendered = self._render(column, sent, name)
+        self.refused += [(row, name, reason) for row, reason in rendered.bad.items()]
+        is_cleared = column.null is NullPolicy.CLEAR
+        return self._put(name, rendered, sent, is_cleared=is_cleared)
+
+    def clear_renamed(self, column: Column, named: Flags, renamed: Renamed) -> None:
+        """
+        Send null as the names that the field of a column had, where Iterable has such fields.
+
+        Args:
+            named: the rows that have the field under its new name, see :meth:`add`.
+        """
+        rows = named
+        if column.name not in renamed.of_changed:
+            rows = named & ~self._is_changed
+        for was in renamed.was.get(column.name, ()):
+            half = half_of(was)
+            name = was if half is None else half[0]
+            if name in self._known:
+                self._cleared[name] = rows | self._cleared.get(name, rows)
+
+    def _render(self, column: Column, sent: Flags, name: str) -> Rendered:
+        values = where(sent, self._chunk.array(column.name))
+        types = self._known_types
+        return render(values, column.state, column.wire, name, types, region=column.region)
+
+    def _add_half(self, place: str, part: str, column: Column) -> Flags:
+        import numpy as np
+
+        if place not in self._halves:
+            self._halves[place] = (part, column)
+            return np.zeros(self._chunk.rows, dtype=bool)
+        columns = dict([(part, column), self._halves.pop(place)])
+        sent = np.logical_or.reduce([self._chunk.sent(one) for one in columns.values()])
+        # What Iterable knows of a part is not a type that the part could have alone.
+        halves = {name: self._render(one, sent, "") for name, one in columns.items()}
+        given = np.logical_or.reduce(
+            [flags(where(sent, self._chunk.array(one.name)).is_valid()) for one in columns.values()]
+        )
+        written = places_of(halves["lat"].text, halves["lon"].text)
+        bad = np.flatnonzero(given & ~flags(written.is_valid())).tolist()
+        rendered = Rendered(written, dict.fromkeys(bad, Reason.INVALID_GEO_LOCATION))
+        self.refused += [
+            (row, dotted(one.field), reason)
+            for row, reason in rendered.bad.items()
+            for one in columns.values()
+        ]
+        is_cleared = all(one.null is NullPolicy.CLEAR for one in columns.values())
+        return self._put(place, rendered, sent, is_cleared=is_cleared)
+
+    def _put(self, name: str, rendered: Rendered, sent: Flags, *, is_cleared: bool) -> Flags:
+        """Make a member of what is written; *is_cleared* where a NULL takes the field away."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        chunk, name = self._chunk, dotted(column.field)
-        sent = chunk.sent(column)
-        rendered = render(
-            where(sent, chunk.array(column.name)),
-            column.state,
-            column.wire,
-            name,
-            self._known_types,
-        )
-        self.refused += [(row, name, reason) for row, reason in rendered.bad.items()]
         written, is_string = rendered.written, rendered.is_string
         has_value = flags(written.is_valid())
-        if name in self._known:
-            cleared = chunk.is_removed.copy()
-            if column.null is NullPolicy.CLEAR:
-                cleared |= sent & ~has_value
-                cleared[list(rendered.bad)] = False
-            if cleared.any():
-                text = rendered.text
-                written = pc.if_else(pa.array(cleared), pa.scalar("null", text.type), text)
-                is_string = False
+        cleared = self._chunk.is_removed.copy()
+        if is_cleared:
+            cleared |= sent & ~has_value
+            cleared[list(rendered.bad)] = False
+        if name in self._known and cleared.any():
+            text = rendered.text
+            written = pc.if_else(pa.array(cleared), pa.scalar("null", text.type), text)
+            is_string = False
         self._members.append(_Member(name, written, has_value, rendered.leaves, is_string))
+        return has_value | cleared
 
     def add_string(self, name: str, inside: pa.Array) -> None:
         """Send the insides of JSON strings as a field; null where a row does not send it."""
@@ -182,6 +240,9 @@ class DataFields:
         import numpy as np
         import pyarrow as pa
 
+        for name, rows in self._cleared.items():
+            self._members.append(_Member(name, _nulls(rows), rows & False))
+        self._cleared = {}
         if not self._members:
             return Written(["{}"], pa.array(np.ones(self._chunk.rows, dtype=bool)))
         strings = {place for place, member in enumerate(self._members) if member.is_string}
@@ -202,6 +263,15 @@ class DataFields:
             ],
             [member.leaves for member in self._members if member.leaves is not None],
         )
+
+
+def _nulls(rows: Flags) -> pa.Array:
+    """Write JSON's null for some rows, and nothing for the others."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    large = pa.large_string()
+    return pc.if_else(pa.array(rows), pa.scalar("null", large), pa.scalar(None, large))
 
 
 def flags(array: pa.Array) -> Flags:

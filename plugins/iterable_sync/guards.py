@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, inf
 from typing import TYPE_CHECKING
 
 from iterable_sync.rows import Op
@@ -55,6 +56,9 @@ def tripped(
     is_full_resync: bool,
     is_below_low_water: bool = False,
     is_lost: bool = False,
+    is_first: bool = False,
+    rows_per_s: float = inf,
+    asks_first: bool = False,
 ) -> list[Tripped]:
     """
     Compare a plan with the limits of its sync.
@@ -69,6 +73,12 @@ def tripped(
         is_below_low_water: the window of append-only rows reaches where sent ones are forgotten.
 
         is_lost: the snapshot is not the one that the last run left.
+
+        is_first: nothing was sent yet: all that is known was taken for sent.
+
+        rows_per_s: how many the sync sends in a second.
+
+        asks_first: a first run would send all that ever happened, and was not told to.
 
     Returns:
         What to hold; a guard that holds everything stands alone.
@@ -103,8 +113,9 @@ def tripped(
                 "are to be sent",
             )
         ]
-    if not known and not is_lost:
-        allowed = guards.first_sync_rows if first_sync is None else first_sync
+    if (not known or is_first) and not is_lost:
+        by_default = 0 if asks_first and not known else guards.first_sync_rows
+        allowed = by_default if first_sync is None else first_sync
         rows = to_send.get(Op.ADDED, 0)
         if isinstance(allowed, int) and rows > allowed:
             return [
@@ -112,9 +123,12 @@ def tripped(
                     "first_sync",
                     _EVERYTHING,
                     f"a first run would send {rows} rows, {allowed} are allowed; "
-                    f"say first_sync={rows} or first_sync='all' to send them",
+                    f"say first_sync={rows} or first_sync='all' to send them, which takes "
+                    f"{_in_words(rows / rows_per_s)} at the rate of this sync"
+                    + (", or since= the time from which on they are sent" if asks_first else ""),
                 )
             ]
+    if not known and not is_lost:
         return []
     found = []
     removed = to_send.get(Op.REMOVED, 0)
@@ -139,3 +153,10 @@ def tripped(
             )
         )
     return found
+
+
+def _in_words(seconds: float) -> str:
+    for unit, name in ((3_600, "hours"), (60, "minutes")):
+        if seconds > 2 * unit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{ceil(seconds)} seconds"

@@ -258,7 +258,12 @@ class Isolation:
             elif self._cut_fields(seq, fields):
                 self._push([seq])
         else:
-            self._reject(seq, reason_for_refusal(verdict.refusal.code))
+            reason = reason_for_refusal(verdict.refusal.code)
+            target = self._result.batch.target
+            if target is not None and reason in target.harmless:
+                del self._open[seq]
+            else:
+                self._reject(seq, reason)
 
     # -- finding the rows that are the reason -------------------------------------------------
 

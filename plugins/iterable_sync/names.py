@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 Tree: TypeAlias = "dict[str, int | Tree]"
 
+# Source: Swagger, 1,000 unique fields of users per project, parts of objects among them, and soft:
+# support can raise it; documented.
+MOST_FIELDS = 1_000
+_MANY_FIELDS = 900
+
 _SUBSCRIPTIONS = "a sync of lists or subscriptions sets it without overwriting the others"
 _OWN = "Iterable sets it itself; exclude the column, or give the field another name"
 
@@ -69,6 +74,38 @@ def dotted(field: str) -> str:
     return ".".join(split_name(field))
 
 
+def is_location(field: str) -> bool:
+    """Tell whether a field, dotted, is a place: by its name, as Iterable does."""
+    return field.endswith("_geo_location")
+
+
+def half_of(field: str) -> tuple[str, str] | None:
+    """Give the place, dotted, of which a field is the ``lat`` or the ``lon``, and which it is."""
+    whole, _, part = dotted(field).rpartition(".")
+    return (whole, part) if is_location(whole) else None
+
+
+def sent_fields(columns: Iterable[Column]) -> dict[str, str]:
+    """Give the data fields as they are sent, dotted, and a column of each; a place is one field."""
+    fields: dict[str, str] = {}
+    for column in columns:
+        if column.role is Role.FIELD:
+            half = half_of(column.field)
+            fields.setdefault(half[0] if half else dotted(column.field), column.name)
+    return fields
+
+
+def field_limit_notes(fields: int) -> list[str]:
+    """Give a note where the fields of a project, with new ones, come near to their limit."""
+    if fields < _MANY_FIELDS:
+        return []
+    return [
+        f"the project has {fields} fields, with new ones, of {MOST_FIELDS} that Iterable allows; "
+        "beyond, it creates none (field_not_created), or refuses the row (field_limit): leave "
+        "columns out, or ask Iterable's support for more"
+    ]
+
+
 def shown(fields: Iterable[str], mapped: Container[str]) -> list[str]:
     """
     Give names of fields as they may be shown; what lies inside of a mapped field is a star.
@@ -109,8 +146,9 @@ def check(
         https://support.iterable.com/hc/en-us/articles/360035402611: ``mergeNestedObjects`` merges
         one level and replaces what lies deeper, documented.
     """
-    seen: dict[str, str] = {}
+    seen: dict[str, Column] = {}
     replaced: dict[tuple[str, ...], str] = {}
+    halves: dict[str, list[str]] = {}
     for column in columns:
         if column.role is not Role.FIELD:
             continue
@@ -120,20 +158,40 @@ def check(
         # Iterable tells `City` from `city`, and whoever maps both has made a mistake.
         name = ".".join(path).lower()
         if (other := seen.get(name)) is not None:
-            raise ConfigError(f"fields {other!r} and {column.field!r} are the same field")
-        seen[name] = column.field
+            raise ConfigError(
+                f"fields {other.field!r} and {column.field!r} are the same field, of the columns "
+                f"{other.name!r} and {column.name!r}; declare another name for one of them"
+            )
+        seen[name] = column
+        sent = column.field
+        if (half := half_of(sent)) is not None:
+            # Sent together always.
+            sent, path = half[0], path[:-1]
+            halves.setdefault(half[0], []).append(half[1])
         whole = path[: 2 if merge_nested_objects else 1]
         is_replaced = is_profile and len(path) > len(whole)
-        if is_replaced and replaced.setdefault(whole, column.field) != column.field:
+        if is_replaced and replaced.setdefault(whole, sent) != sent:
             raise ConfigError(
-                f"fields {replaced[whole]!r} and {column.field!r} cannot be sent apart: Iterable "
+                f"fields {replaced[whole]!r} and {sent!r} cannot be sent apart: Iterable "
                 f"replaces {'.'.join(whole)!r} as a whole; give it as one JSON column instead"
             )
-    for name, field in seen.items():
+    for name, column in seen.items():
         parts = name.split(".")
         for depth in range(1, len(parts)):
             if (parent := seen.get(".".join(parts[:depth]))) is not None:
-                raise ConfigError(f"field {parent!r} is mapped, and {field!r} as a part of it")
+                raise ConfigError(
+                    f"field {parent.field!r} is mapped, and {column.field!r} as a part of it"
+                )
+    _check_places(halves)
+
+
+def _check_places(halves: dict[str, list[str]]) -> None:
+    for place, parts in halves.items():
+        if sorted(parts) != ["lat", "lon"]:
+            raise ConfigError(
+                f"field {place!r} is a place, and has exactly the parts 'lat' and 'lon'; the model "
+                f"gives {', '.join(sorted(parts))}; give both, or one JSON column"
+            )
 
 
 @dataclass(frozen=True, slots=True)

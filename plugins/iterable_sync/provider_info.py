@@ -31,13 +31,24 @@ def provider_info() -> dict[str, Any]:
             {
                 "integration-name": "Iterable",
                 "python-modules": [
+                    "iterable_sync.operators.audiences",
+                    "iterable_sync.operators.carts",
                     "iterable_sync.operators.events",
+                    "iterable_sync.operators.lists",
+                    "iterable_sync.operators.orders",
                     "iterable_sync.operators.release",
                     "iterable_sync.operators.requeue",
                     "iterable_sync.operators.state_task",
                     "iterable_sync.operators.sync",
+                    "iterable_sync.operators.traits",
                     "iterable_sync.operators.users",
                 ],
+            }
+        ],
+        "sensors": [
+            {
+                "integration-name": "Iterable",
+                "python-modules": ["iterable_sync.operators.settle"],
             }
         ],
         "connection-types": [_connection_type()],

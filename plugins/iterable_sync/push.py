@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from iterable_sync.batching import continued, last_identity, split
 from iterable_sync.errors import ConfigError, IterableSyncError
 from iterable_sync.failpoints import failpoint
-from iterable_sync.names import dotted
+from iterable_sync.names import dotted, sent_fields
 from iterable_sync.payloads import as_block
 from iterable_sync.reasons import REASONS
 from iterable_sync.retrying import read_patiently
@@ -64,6 +64,8 @@ class Pushed:
 
         reasons: reason -> rejected rows, and fields of rows.
 
+        fields: what the project lists, and what it was asked to create.
+
         stop: why it ended early, or None.
     """
 
@@ -71,6 +73,7 @@ class Pushed:
     bytes_sent: int = 0
     next_seq: int = 1
     reasons: Counter[str] = field(default_factory=Counter)
+    fields: set[str] = field(default_factory=set)
     new_fields: set[str] = field(default_factory=set)
     uncreated: set[str] = field(default_factory=set)
     stop: Exception | None = None
@@ -110,8 +113,10 @@ class Push:
         self._clock = clock
         self._sleep = sleep
         self._column_of = {
-            dotted(c.field): c.name for c in state.columns if c.role is Role.FIELD
-        } | {c.field: c.name for c in state.columns if c.role is not Role.FIELD}
+            **{dotted(c.field): c.name for c in state.columns if c.role is Role.FIELD},
+            **sent_fields(state.columns),
+            **{c.field: c.name for c in state.columns if c.role is not Role.FIELD},
+        }
         self._known: dict[str, str] = {}
         self._listed: set[str] = set()
         self._in_flight: dict[Future[BatchResult], Batch] = {}
@@ -170,6 +175,7 @@ class Push:
     def _learn(self, known: dict[str, str]) -> None:
         """Take what Iterable lists; an object is known by any of its parts."""
         self._known = known
+        self.done.fields |= known.keys()
         self._listed |= known.keys()
         for name in known:
             while "." in name:
@@ -238,6 +244,7 @@ class Push:
             known_types=self._known,
             list_ids=self._state.list_ids,
             at_s=self._state.at_s,
+            renamed=self._state.renamed,
         )
         payloads, rejections = self._object.payloads(frame, context)
         batches = split(
@@ -305,6 +312,7 @@ class Push:
         """
         self._drain()
         batch.new_fields = unknown
+        self.done.fields |= unknown
         self._in_flight[pool.submit(self._deliverer.deliver, batch)] = batch
         self._drain()
         if not self._is_over():
@@ -383,7 +391,7 @@ class Push:
     def _check_new_fields(self) -> None:
         if self._spec.new_fields != "fail":
             return
-        wanted = {dotted(c.field) for c in self._state.columns if c.role is Role.FIELD}
+        wanted = sent_fields(self._state.columns).keys()
         if unknown := sorted(wanted - self._listed):
             raise ConfigError(
                 f"{len(unknown)} fields are not known to the Iterable project: "

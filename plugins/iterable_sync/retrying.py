@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 MAX_ATTEMPTS = 6
 LONGEST_WAIT_S = 60.0
+UNKNOWN_LIST = "error.lists.invalidListId"
 # After an outage the next run waits this long: one of 10 minutes then costs two or three runs.
 NEXT_RUN_S = 300.0
 _FIRST_WAIT_S = 0.5
@@ -102,6 +103,7 @@ TABLE = (
     Rule(403, 403, None, Action.REFUSED, "the key may not do this"),
     Rule(400, 400, "RequestFieldsTypesMismatched", Action.FIT_TYPES, "a field has another type"),
     Rule(400, 400, "BatchTooLarge", Action.HALVE, "too many rows or bytes"),
+    Rule(400, 400, UNKNOWN_LIST, Action.RETRY, "a new list is not known everywhere at once"),
     Rule(413, 413, None, Action.HALVE, "too many bytes"),
     Rule(400, 400, None, Action.ISOLATE, "one malformed row refuses the whole request"),
     Rule(409, 409, None, Action.ISOLATE, "a conflict or a forgotten user refuses the request"),

@@ -74,7 +74,6 @@ def natural_or_uuid(project: str, sync: str, keys: Sequence[pa.Array]) -> pa.Arr
     That is where the key has several columns, or characters that Iterable does not take, or too
     many of them. No other sync has to have the same keys: what Iterable knows by an id it updates.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     if len(keys) != 1:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class Op(StrEnum):
@@ -69,6 +69,7 @@ class Role(StrEnum):
     PURCHASED_AT = "purchased_at"
     TOTAL = "total"
     ITEMS = "items"
+    LINE = "line"  # of the model alone: lines are folded to items before the diff
 
 
 class ProjectType(StrEnum):
@@ -116,6 +117,25 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Renamed:
+    """
+    Fields that got another name, and that rows were sent under the old one.
+
+    Args:
+        was: column -> the names that its field had, dotted; nothing maps these now.
+
+        of_changed: columns of which rows that Iterable knows may have them; of the others it is
+            those alone that left the model and come back.
+    """
+
+    was: Mapping[str, tuple[str, ...]]
+    of_changed: frozenset[str]
+
+
+NOT_RENAMED = Renamed({}, frozenset())
+
+
+@dataclass(frozen=True, slots=True)
 class Rejection:
     """A planned row (``field`` None), or one field of it, that Iterable does not have."""
 
@@ -160,11 +180,14 @@ class Target:
         head: members of the body, each with a comma behind it, e.g. ``"listId":17,``.
 
         harmless: reasons that are no failure there: who is not known is in no list either.
+
+        absent: what a person reads where Iterable does not know what the head names.
     """
 
     path: str
     head: bytes = b""
     harmless: frozenset[str] = frozenset()
+    absent: str = ""
 
 
 @dataclass(slots=True)
@@ -232,7 +255,8 @@ class RunReport:
     The counts of a run, in keys after folding.
 
     Two sums are checked at the end of every run, see :meth:`differences`. ``seeded`` are those of
-    the unchanged that a first run took for sent.
+    the unchanged that a first run took for sent; ``ignored`` those of the skipped that the
+    declaration leaves out.
     """
 
     sync: str
@@ -256,6 +280,7 @@ class RunReport:
     removed_ignored: int = 0
     removed_pending: int = 0
     fields_rejected: int = 0
+    ignored: int = 0
     requests: int = 0
     bytes_sent: int = 0
     rejected_by_reason: dict[str, int] = field(default_factory=dict)

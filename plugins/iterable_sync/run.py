@@ -11,10 +11,12 @@ from iterable_sync.delivery import Deliverer
 from iterable_sync.errors import ConfigError, CountsDiffer, RetryLater, SyncAborted
 from iterable_sync.estimate import estimate
 from iterable_sync.failpoints import failpoint
-from iterable_sync.names import dotted, shown
+from iterable_sync.list_ids import find_lists, judge
+from iterable_sync.list_members import adopting, compare_sizes
+from iterable_sync.names import field_limit_notes, sent_fields, shown
 from iterable_sync.pacing import Pacer
 from iterable_sync.push import Push, Pushed
-from iterable_sync.rows import Op, Role, RunEnd, RunReport
+from iterable_sync.rows import Op, RunEnd, RunReport
 from iterable_sync.same_project import check_project
 from iterable_sync.state import SyncState, diff
 from iterable_sync.sync_object import completed
@@ -129,8 +131,11 @@ def _dry_run(
         sleep=sleep,
     )
     report = RunReport(spec.sync, sync_state.run_id, dry_run=True)
-    _, plan, held = _plan(spec, sync_state, report, clock)
+    with adopting(spec, client, sync_state, report, sleep):
+        _, plan, held = _plan(spec, sync_state, report, clock)
     first = sync_state.first_rows
+    if sync_object.shape.needs_lists:
+        find_lists(spec, client, sync_state, report, sleep)
     if first is not None:
         sends = [op for op in Op if op not in held]
         estimate(
@@ -158,7 +163,8 @@ def _run(
     shared_rate: SharedRate | None,
 ) -> RunReport:
     try:
-        staged, plan, _ = _plan(spec, sync_state, report, clock)
+        with adopting(spec, client, sync_state, report, sleep):
+            staged, plan, _ = _plan(spec, sync_state, report, clock)
     except (ConfigError, SyncAborted):
         sync_state.close(report, "failed")
         raise
@@ -169,6 +175,8 @@ def _run(
     if plan.last_seq:
         try:
             check_project(client, sync_state, report, sleep)
+            if sync_object.shape.needs_lists:
+                find_lists(spec, client, sync_state, report, sleep)
             sync_state.lane.enter(should_stop)
             pusher = Push(
                 spec,
@@ -197,6 +205,7 @@ def _run(
             )
             pushed = pusher.done
             pusher.run()
+            pushed.stop = judge(pushed.stop, sync_state)
         except RetryLater as error:
             pushed.stop = error
         except ConfigError:
@@ -210,6 +219,8 @@ def _run(
     failed = "failed" if isinstance(pushed.stop, ConfigError) else None
     _record(spec, sync_state, plan, pushed, report, keyless=keyless, state=failed)
     report.seconds["fold"] = clock() - started
+    if sync_object.shape.needs_lists and not failed and report.end is not RunEnd.PENDING:
+        compare_sizes(client, spec, sync_state, report)
     _log(report)
     if isinstance(pushed.stop, ConfigError):
         raise pushed.stop
@@ -236,6 +247,8 @@ def _plan(
         - plan.doubted.get(op, 0)
         for op in Op
     }
+    sync_object = objects.get(spec.object)
+    rate = spec.requests_per_s or sync_object.requests_per_s
     for trip in guards.tripped(
         to_send,
         queried=staged.queried,
@@ -246,6 +259,9 @@ def _plan(
         is_full_resync=spec.full_resync,
         is_below_low_water=plan.is_below_low_water,
         is_lost=plan.is_lost,
+        is_first=plan.is_first,
+        rows_per_s=rate * min(spec.batch_rows, sync_object.max_rows),
+        asks_first=sync_object.shape.has_history and spec.since is None,
     ):
         would_hold |= set(trip.ops)
         held = 0 if spec.dry_run else sync_state.hold(trip.ops, trip.guard)
@@ -275,12 +291,14 @@ def _count_plan(report: RunReport, staged: Staged, plan: Plan) -> None:
     in_plan = plan.total() - removed - plan.total(route=diff.UNCHANGED) - report.seeded
     refused_early = sum(staged.rejected.values())
     report.queried = staged.queried
-    report.unchanged = staged.queried - in_plan - refused_early
+    report.unchanged = staged.queried - in_plan - refused_early - plan.ignored
     report.added = _news(plan, Op.ADDED)
     report.changed = _news(plan, Op.CHANGED)
     report.identity_changed = _news(plan, Op.IDENTITY_CHANGED)
     report.removed = removed
-    report.skipped = plan.total(route=diff.SKIPPED)
+    report.ignored = plan.ignored
+    report.skipped = plan.total(route=diff.SKIPPED) + plan.ignored
+    report.notes += plan.notes
     report.still_rejected = plan.total(route=diff.STILL_REJECTED) - plan.total(
         op=Op.REMOVED, route=diff.STILL_REJECTED
     )
@@ -350,7 +368,7 @@ def _record(
     report.fields_rejected = folded.fields_rejected
     report.requests = pushed.requests
     report.bytes_sent = pushed.bytes_sent
-    mapped = {dotted(c.field) for c in sync_state.columns if c.role is Role.FIELD}
+    mapped = {*sent_fields(sync_state.columns), *sync_state.claimed}
     report.new_fields = shown(pushed.new_fields, mapped)
     for reason, rows in pushed.reasons.items():
         _reject(report, reason, rows)
@@ -375,6 +393,7 @@ def _end(
             f"{', '.join(uncreated)}; allow new fields in the project's settings, "
             f"or create them there; {left}"
         )
+    report.notes += field_limit_notes(len(pushed.fields))
     limits = spec.thresholds
     rejected = report.rejected + report.removed_rejected
     if report.pending or report.removed_pending or pushed.stop is not None:

@@ -169,9 +169,9 @@ class SyncSpec(_Declared):
 
         unmapped_events: what is done with an event whose name is not in *event_names*.
 
-        row_id: of what the id of a row is made that Iterable keeps: ``key``, the key itself where it
-            has the characters for it, or ``uuid``, a UUID of project, sync and key; None is the
-            object's default.
+        row_id: what Iterable gets as the id of a row: ``key``, the key itself where it has the
+            characters for it, or ``uuid``, a UUID of project, sync and key; None is the object's
+            default.
 
         audience: column with the name of the audience, for memberships.
 
@@ -189,16 +189,16 @@ class SyncSpec(_Declared):
 
         line_key: columns that order the lines of an order or a cart; by default the item's id.
 
-    The following are for append-only objects (events) and, the first two, for orders:
+    The following are for events and, the first two, for orders:
 
     Args:
+        created_at: column with the time at which the event happened, or the order was made.
+
+        since: rows before it are left alone. A first run of events without it takes all that the
+            model has; one of orders is held, unless *first_sync* says how many it may send.
+
         event_name: the name of all events; without it the model has a column ``event_name`` or
             ``eventName``.
-
-        created_at: column with the time at which the event happened.
-
-        since: events before it are left alone; a first run without it takes all that the model
-            has.
 
         look_back_s: so much older than the newest event seen an event may be and still be found
             when it comes into the warehouse late.
@@ -299,6 +299,12 @@ class SyncSpec(_Declared):
     def _unmapped_events_need_a_map(self) -> Self:
         if self.event_names is None and self.unmapped_events != "pass":
             raise ValueError(f"unmapped_events={self.unmapped_events!r} needs event_names")
+        if self.event_name is not None and self.event_names is not None:
+            passed = self.event_name if self.unmapped_events == "pass" else None
+            if self.event_names.get(self.event_name, passed) is None:
+                raise ValueError(
+                    f"event_names leaves out {self.event_name!r}, the event_name of all events"
+                )
         return self
 
     @model_validator(mode="after")

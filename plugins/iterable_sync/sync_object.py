@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from iterable_sync.errors import ConfigError
-from iterable_sync.rows import NullPolicy
+from iterable_sync.rows import NOT_RENAMED, NullPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Project,
         ProjectType,
         Rejection,
+        Renamed,
         Role,
         Target,
     )
@@ -47,6 +48,14 @@ class MapContext:
 
         at_s: the moment whose data the run sends, in seconds since 1970; for what has no time of
             its own.
+
+        event_names: name of an event in the model -> in Iterable; others are sent as they are.
+
+        row_id: of what ids of rows are made; None is the object's default.
+
+        renamed: which fields the rows of a profile have under names that nothing maps any more.
+
+        on_remove: as in :class:`iterable_sync.spec.SyncSpec`; what a removed row is to say.
     """
 
     columns: tuple[Column, ...]
@@ -60,6 +69,10 @@ class MapContext:
     list_ids: Mapping[str, int] = field(default_factory=dict)
     list_name: str | None = None
     at_s: int = 0
+    event_names: Mapping[str, str] = field(default_factory=dict)
+    row_id: Literal["uuid", "key"] | None = None
+    renamed: Renamed = NOT_RENAMED
+    on_remove: str | None = None
 
 
 def map_context(
@@ -70,6 +83,7 @@ def map_context(
     known_types: Mapping[str, str],
     list_ids: Mapping[str, int],
     at_s: int,
+    renamed: Renamed = NOT_RENAMED,
 ) -> MapContext:
     """Give the context of all chunks of a run."""
     return MapContext(
@@ -84,6 +98,10 @@ def map_context(
         list_ids=list_ids,
         list_name=spec.list_name,
         at_s=at_s,
+        event_names={old: new for old, new in (spec.event_names or {}).items() if new is not None},
+        row_id=spec.row_id,
+        renamed=renamed if spec.clear_renamed else NOT_RENAMED,
+        on_remove=spec.on_remove,
     )
 
 
@@ -114,6 +132,14 @@ class Shape:
 
         names_claimed: the role whose values are names that belong to one sync of the project:
             fields or lists.
+
+        has_fields: columns without a role, beside the key, are data fields; else they are an error.
+
+        has_history: its rows are all that ever happened, and each is a request: a first run sends
+            them only where it is told from when on, or how many.
+
+        needs_lists: each row goes into a list of Iterable: the one that its audience names, or that
+            of ``SyncSpec.list_name`` or ``list_id``.
     """
 
     name: str
@@ -125,6 +151,9 @@ class Shape:
     required: frozenset[Role] = frozenset()
     fields_of: str | None = None
     names_claimed: Role | None = None
+    has_fields: bool = True
+    has_history: bool = False
+    needs_lists: bool = False
 
 
 PLAIN = Shape("users")
@@ -216,10 +245,13 @@ class SyncObject(Protocol):
 _SPECIAL = frozenset(
     {
         "audience",
+        "clear_renamed",
         "create_list",
         "adopt_list",
         "created_at",
         "event_name",
+        "event_names",
+        "identify_names",
         "line_key",
         "list_id",
         "list_name",
@@ -230,9 +262,11 @@ _SPECIAL = frozenset(
         "on_identity_change",
         "requires",
         "retention_s",
+        "row_id",
         "seed_sql",
         "since",
         "trait",
+        "unmapped_events",
     }
 )
 

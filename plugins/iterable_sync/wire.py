@@ -217,3 +217,17 @@ class WatchedAdapter(HTTPAdapter):
         manager = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = _POOLS
         return manager
+
+
+def root_cause(error: BaseException) -> str:
+    """Name the innermost exception's class: its text may quote the request."""
+    seen = {id(error)}
+    while True:
+        reason = getattr(error, "reason", None)
+        inner = reason if isinstance(reason, BaseException) else None
+        inner = inner or error.__cause__ or error.__context__
+        inner = inner or next((a for a in error.args if isinstance(a, BaseException)), None)
+        if inner is None or id(inner) in seen:
+            return type(error).__name__
+        seen.add(id(inner))
+        error = inner

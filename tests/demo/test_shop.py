@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import itertools
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,21 @@ EMAIL_CHANGES = """
 SELECT user_id, old_email, new_email, CAST(changed_at AT TIME ZONE 'UTC' AS text) AS changed_at
 FROM email_changes ORDER BY changed_at, user_id
 """
+ORDERS = """
+SELECT order_id, user_id, email, CAST(ordered_at AT TIME ZONE 'UTC' AS text) AS ordered_at,
+    total, is_refunded, coupon, campaign_id
+FROM orders ORDER BY order_id
+"""
+ORDER_ITEMS = """
+SELECT order_id, line_no, user_id, CAST(ordered_at AT TIME ZONE 'UTC' AS text) AS ordered_at,
+    product_id, name, category, price, quantity
+FROM order_items ORDER BY order_id, line_no
+"""
+CARTS = """
+SELECT user_id, email, version, CAST(updated_at AT TIME ZONE 'UTC' AS text) AS updated_at
+FROM carts ORDER BY user_id
+"""
+CART_ITEMS = "SELECT * FROM cart_items ORDER BY user_id, product_id"
 DIARY = "SELECT day, person, kind, luck FROM shop_diary ORDER BY day, person"
 
 
@@ -76,7 +92,7 @@ def rows(connection: Any, sql: str) -> list[Row]:
 
 def digest(connection: Any) -> dict[str, tuple[int, str]]:
     found = {}
-    for sql in (USERS, EMAIL_CHANGES, DIARY):
+    for sql in (USERS, EMAIL_CHANGES, DIARY, ORDERS, ORDER_ITEMS, CARTS, CART_ITEMS):
         table = sql.split("FROM ")[1].split()[0]
         lines = sorted(repr(row) for row in rows(connection, sql))
         found[table] = (len(lines), hashlib.sha256("\n".join(lines).encode()).hexdigest())
@@ -122,8 +138,8 @@ def test_column_types_are_the_same_on_duckdb_and_postgres(
     of_postgres = dict(
         postgres.execute(
             "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
-            " WHERE attrelid IN ('users'::regclass, 'email_changes'::regclass,"
-            " 'shop_diary'::regclass) AND attnum > 0"
+            " JOIN pg_class c ON c.oid = attrelid WHERE relname = ANY(%s) AND attnum > 0",
+            (list(shop.TABLES),),
         ).fetchall()
     )
 
@@ -373,6 +389,33 @@ def test_command_fills_postgres(postgres_db: str, capsys: pytest.CaptureFixture[
     assert "day 1: shop_diary 0, users 200, email_changes 0" in capsys.readouterr().out
     with psycopg.connect(postgres_db) as connection:
         assert len(rows(connection, USERS)) == 200
+
+
+def test_orders_stay_and_carts_come_and_go(duck: duckdb.DuckDBPyConnection):
+    """Each day has new orders and refunds of old ones; carts are emptied, vanish and return."""
+    totals, carts = [], []
+    for day in (1, 2, 3):
+        shop.create_shop(duck, "duckdb", 2000, day)
+        totals.append({row["order_id"]: row["total"] for row in rows(duck, ORDERS)})
+        carts.append({row["user_id"]: row["version"] for row in rows(duck, CARTS)})
+    filled = {row["user_id"] for row in rows(duck, CART_ITEMS)}
+
+    assert [40, 80, 120] == [len(of_day) for of_day in totals]
+    for before, after in pairwise(totals):
+        changed = {number for number in before if before[number] != after[number]}
+        assert before.keys() < after.keys()
+        assert changed
+        assert {0} == {after[number] for number in changed}
+    for before, after in pairwise(carts):
+        assert before.keys() - after.keys()
+        assert after.keys() - before.keys()
+        assert any(before[who] != after[who] for who in before.keys() & after.keys())
+    assert filled < carts[-1].keys()
+    (sums,) = duck.execute(
+        "SELECT count(*) FROM orders o WHERE NOT is_refunded AND total <> "
+        "(SELECT sum(price * quantity) FROM order_items i WHERE i.order_id = o.order_id)"
+    ).fetchone()
+    assert sums == 0
 
 
 def test_model_of_users_runs_on_both_engines_under_one_set_of_names(

@@ -86,8 +86,10 @@ def test_a_drop_in(checkout: Path, environment: Callable, example: Example):
     assert [row["dag_id"] for row in env.airflow("dags", "list")] == [
         "iterable_approval",
         "iterable_audiences",
+        "iterable_carts",
         "iterable_events",
         "iterable_lists",
+        "iterable_orders",
         "iterable_traits",
         "iterable_users",
     ]

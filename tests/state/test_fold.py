@@ -196,7 +196,7 @@ def test_a_field_left_out_stays_owed_to_a_newer_mapping(world: World) -> None:
 
     world.sync(fields=renamed)
 
-    assert {"u1@example.com": {"town": "A"}} == world.sent_fields
+    assert {"u1@example.com": {"town": "A", "city": None}} == world.sent_fields
 
 
 def test_a_gone_key_keeps_its_identity_and_episode_and_nothing_else(world: World) -> None:

@@ -190,3 +190,36 @@ def test_a_key_that_postgres_cannot_index_costs_its_row(postgres_world: World):
 
     assert {"too_long": 1} == report.rejected_by_reason
     assert {"u1@example.com"} == postgres_world.users().keys()
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        pytest.param(("u1", "u1@example.com", "Bern", 5), id="of an unchanged row"),
+        pytest.param(("u2", "u2@example.com", "Bern", 7), id="of a changed row"),
+        pytest.param(("u1", "u1@example.com", "Bern", 8), id="unchanged, and changed"),
+        pytest.param(("u3", "u3@example.com", "Bern", 5), id="of a new row"),
+        pytest.param(("u4", "u4@example.com", "Bern", 5), id="of a row that was gone"),
+    ],
+)
+def test_a_key_that_comes_twice_is_seen_whatever_the_snapshot_knows_of_it(
+    way: World, again: tuple[object, ...]
+):
+    """Also where as many keys left: the numbers of rows are the same then."""
+    way.put(*people(1, 2, 4, 5))
+    way.sync(on_remove="clear")
+    way.put(*people(1, 2, 5))
+    way.sync(on_remove="clear")
+    sent = way.writes()
+
+    rows = [*people(1, 3, 4), ("u2", "u2@example.com", "Bern", 7)]
+    way.put(*rows, again)
+
+    with pytest.raises(DuplicateKeys, match=r"^1 keys come more than once"):
+        way.sync(on_remove="clear")
+    assert sent == way.writes()
+
+    way.put(*rows)
+    report = way.sync(on_remove="clear")
+
+    assert (2, 1, 1, 1) == (report.added, report.changed, report.removed, report.unchanged)

@@ -10,8 +10,8 @@ in the event     from
 ``email`` or     the row's identity, by the same rule as for users: e-mail in email-based
 ``userId``       projects, userId in userId-based ones, userId or else e-mail in hybrid ones;
                  never both
-``eventName``    ``SyncSpec.event_name``, or the column ``event_name``
-``id``           UUIDv5 of project, sync and key, see :mod:`iterable_sync.row_ids`
+``eventName``    ``SyncSpec.event_name``, or the column ``event_name``, by ``event_names``
+``id``           UUIDv5 of project, sync and key, or the key: see :mod:`iterable_sync.row_ids`
 ``createdAt``    the column of ``SyncSpec.created_at``, in seconds; a fraction is cut off towards
                  the past
 ``campaignId``,  the columns ``campaign_id`` and ``template_id``
@@ -32,17 +32,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from iterable_sync.addressees import addressees, identifiers
-from iterable_sync.fields import Chunk, DataFields, flags, where
+from iterable_sync.fields import Chunk, DataFields, flags
 from iterable_sync.identity import EMAIL_PREFIX
+from iterable_sync.key_ids import ids_of
+from iterable_sync.moments import unix_seconds
 from iterable_sync.names import join
 from iterable_sync.payloads import PayloadBlock
-from iterable_sync.row_ids import key_text, row_ids
 from iterable_sync.rows import Rejection, Role
 from iterable_sync.sync_object import Shape
-from iterable_sync.values import Reason, escape, render
+from iterable_sync.values import escape, render
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     import pyarrow as pa
@@ -51,9 +52,6 @@ if TYPE_CHECKING:
     from iterable_sync.sync_object import MapContext
 
 _BLANKS = " \t\r\n"
-# How the state keeps a time.
-_TIME = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?\+00:00\z"
-_SECONDS = len("2024-11-25 13:37:19")
 
 
 class Events:
@@ -74,11 +72,14 @@ class Events:
         {
             "created_at",
             "event_name",
+            "event_names",
             "look_back_s",
             "max_wait_s",
             "requires",
             "retention_s",
+            "row_id",
             "since",
+            "unmapped_events",
         }
     )
     shape: Shape = Shape(
@@ -120,10 +121,11 @@ def _map(chunk: Chunk, context: MapContext) -> tuple[PayloadBlock, list[Rejectio
     by_email = flags(pc.starts_with(chunk.identity, EMAIL_PREFIX))
     who, refused = addressees(chunk, by_email, context.project_type)
     if context.event_name is None:
-        names = _names(chunk, columns[Role.EVENT_NAME], refused)
+        names = _names(chunk, columns[Role.EVENT_NAME], context.event_names, refused)
     else:
-        names = escape(pa.array([context.event_name], pa.large_string()), {})[0].as_py()
-    seconds = _seconds(chunk, columns[Role.CREATED_AT], refused)
+        name = context.event_names.get(context.event_name, context.event_name)
+        names = escape(pa.array([name], pa.large_string()), {})[0].as_py()
+    seconds = unix_seconds(chunk.text(columns[Role.CREATED_AT].name), refused)
     fields = DataFields(chunk, {})
     for column in context.columns:
         if column.role is Role.FIELD:
@@ -153,7 +155,7 @@ def _map(chunk: Chunk, context: MapContext) -> tuple[PayloadBlock, list[Rejectio
         '","eventName":"',
         names,
         '","id":"',
-        _ids(chunk, context),
+        ids_of(chunk, context, default="uuid"),
         '","createdAt":',
         seconds,
         *numbers,
@@ -172,51 +174,22 @@ def _map(chunk: Chunk, context: MapContext) -> tuple[PayloadBlock, list[Rejectio
     return block.keep(is_sent), rejections
 
 
-def _ids(chunk: Chunk, context: MapContext) -> pa.Array:
-    if not (context.project and context.sync):
-        raise ValueError("without project and sync, events of two syncs would have one id")
-    # Not in the order in which the key is declared, which may change and means nothing.
-    keys = sorted((c for c in context.columns if c.is_key), key=lambda c: c.name.lower())
-    texts = [key_text(chunk.array(key.name), key.state) for key in keys]
-    return row_ids(context.project, context.sync, texts)
-
-
-def _names(chunk: Chunk, column: Column, refused: dict[int, str]) -> pa.Array:
+def _names(
+    chunk: Chunk, column: Column, mapped: Mapping[str, str], refused: dict[int, str]
+) -> pa.Array:
     """Give the insides of JSON strings; a row whose name is missing or bad is refused."""
     import numpy as np
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    rendered = render(chunk.array(column.name), column.state, column.wire, column.field, {})
+    texts = chunk.text(column.name)
+    if mapped:
+        old, new = (pa.array(names, texts.type) for names in zip(*mapped.items(), strict=True))
+        texts = pc.coalesce(new.take(pc.index_in(texts, value_set=old)), texts)
+    rendered = render(texts, column.state, column.wire, column.field, {})
     for row, reason in rendered.bad.items():
         refused.setdefault(row, reason)
     is_named = flags(pc.not_equal(pc.ascii_trim(chunk.text(column.name), characters=_BLANKS), ""))
     for row in np.flatnonzero(~is_named).tolist():
         refused.setdefault(row, "missing_event_name")
     return rendered.written
-
-
-def _seconds(chunk: Chunk, column: Column, refused: dict[int, str]) -> pa.Array:
-    """
-    Give the seconds since 1970 as texts; a row whose time is missing or bad is refused.
-
-    They are read from the state's form of a time, which is in UTC: neither a zone nor the worker's
-    clock has a part in it.
-    """
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    text = chunk.text(column.name)
-    is_given = flags(text.is_valid())
-    has_form = flags(pc.match_substring_regex(text, _TIME))
-    cut = pc.utf8_slice_codeunits(where(has_form, text), 0, _SECONDS)
-    times = pc.strptime(cut, format="%Y-%m-%d %H:%M:%S", unit="s", error_is_null=True)
-    # It takes 30 February for 1 March.
-    is_real = flags(pc.equal(times.cast(pa.large_string()), cut))
-    for wrong, reason in (
-        (~is_given, "missing_created_at"),
-        (is_given & ~is_real, Reason.INVALID_DATETIME),
-    ):
-        for row in np.flatnonzero(wrong).tolist():
-            refused.setdefault(row, reason)
-    return times.cast(pa.int64()).cast(pa.large_string())

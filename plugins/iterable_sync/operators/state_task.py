@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseOperator
@@ -66,8 +67,9 @@ class IterableStateOperator(BaseOperator):
         # Outside of the except clause: the cause stays out of the exception, and of the log.
         raise failure
 
+    @abstractmethod
     def _change(self, state: StateEngine, project: str, context: Context) -> dict[str, int]:
-        raise NotImplementedError
+        """Change the state, and give counts."""
 
     def _open(self) -> tuple[StateEngine, str]:
         from iterable_sync.hooks.iterable import IterableHook

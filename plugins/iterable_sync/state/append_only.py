@@ -34,6 +34,7 @@ from iterable_sync.state.diff import (
     count_snapshot,
     recount,
 )
+from iterable_sync.state.event_names import left_out
 from iterable_sync.state.window import earlier, is_before, is_forgotten, is_time, start_after
 
 if TYPE_CHECKING:
@@ -66,12 +67,15 @@ def make_plan(
     """
     kind = "TEMP TABLE" if is_temporary else "TABLE"
     session.execute(f"DROP TABLE IF EXISTS {plan_table}")
-    selected = _selected(engine, spec, registered, staged.table, snapshot, window)
+    news = _news(engine, spec, registered, staged.table, snapshot)
+    ignored = left_out(engine, session, spec, registered, news)
+    selected = _selected(engine, registered, f"{news} AND NOT {ignored.where}", window)
     session.execute(f"CREATE {kind} {plan_table} AS {selected}")
     if registered.sync_id:
         anti_join_rejections(engine, session, registered, plan_table)
         _give_up(engine, session, spec, registered, plan_table, snapshot)
     plan = Plan(plan_table, registered.columns, is_below_low_water=window.is_below_low_water)
+    plan.ignored, plan.notes = ignored.rows, ignored.notes
     count_snapshot(engine, session, plan, registered.sync_id, snapshot)
     recount(session, plan)
     return plan
@@ -176,18 +180,23 @@ def _remembered(engine: StateEngine, registered: Registered) -> dict[str, str]:
     }
 
 
-def _selected(
-    engine: StateEngine,
-    spec: SyncSpec,
-    registered: Registered,
-    stage: str,
-    snapshot: str,
-    window: Window,
+def _news(
+    engine: StateEngine, spec: SyncSpec, registered: Registered, stage: str, snapshot: str
 ) -> str:
+    """Give what of the stage ``s`` is not known for certain: a FROM and a WHERE."""
+    names = map(engine.dialect.quote, registered.key_columns)
+    on = " AND ".join(f"s.{name} = t.{name}" for name in names)
+    always = " OR TRUE" if spec.full_resync else ""
+    return (
+        f"FROM {stage} s LEFT JOIN {snapshot} t ON {on} "
+        f"WHERE (t._status IS NULL OR t._dirty IS NOT NULL{always})"
+    )
+
+
+def _selected(engine: StateEngine, registered: Registered, news: str, window: Window) -> str:
     quote = engine.dialect.quote
     names = ", ".join(f"s.{quote(c.name)}" for c in registered.columns)
-    keys = {c.name: f"s.{quote(c.name)}" for c in registered.columns if c.is_key}
-    on = " AND ".join(f"{key} = t.{quote(name)}" for name, key in keys.items())
+    keys = [f"s.{quote(c.name)}" for c in registered.columns if c.is_key]
     time = f"s.{quote(registered.time.name)}"
     order = ", ".join(
         ['s._identity COLLATE "C"', f'{time} COLLATE "C"']
@@ -201,14 +210,11 @@ def _selected(
         f"CASE WHEN s._reject IS NOT NULL THEN '{REJECT}' || s._reject "
         f"WHEN {is_forgotten(engine, time, window)} THEN '{EXPIRED}' ELSE '{SEND}' END"
     )
-    always = " OR TRUE" if spec.full_resync else ""
-    key = engine.dialect.key_text(list(keys.values()))
+    key = engine.dialect.key_text(keys)
     return (
         f"SELECT {names}, s._identity, 1 AS _episode, "
         f"row_number() OVER (ORDER BY {order}) AS _seq, '{Op.ADDED}' AS _op, {route} AS _route, "
-        f"'{registered.full_mask}' AS _mask, {key} AS _key "
-        f"FROM {stage} s LEFT JOIN {snapshot} t ON {on} "
-        f"WHERE t._status IS NULL OR t._dirty IS NOT NULL{always}"
+        f"'{registered.full_mask}' AS _mask, {key} AS _key {news}"
     )
 
 

@@ -8,8 +8,11 @@ from zoneinfo import ZoneInfo
 
 from iterable_sync.errors import ConfigError, ModelError
 from iterable_sync.model import author_names, check_select, match_names
+from iterable_sync.naming import declarations
 from iterable_sync.rows import Column, NullPolicy, Role, StateType, WireType
 from iterable_sync.state.dialects.base import SourceTime
+from iterable_sync.state.field_types import completed, wire_of
+from iterable_sync.state.lines import Lines, differing, line_roles, understand_lines
 from iterable_sync.sync_object import PLAIN
 from iterable_sync.values import can_become
 
@@ -44,10 +47,12 @@ _WIRE_OF_ROLE = {
 _OWN_COLUMNS = frozenset(
     {
         "_changed",
+        "_differs",
         "_hash",
         "_newest",
         "_note",
         "_noted",
+        "_of_model",
         "_reject",
         "_route",
         "_row",
@@ -55,6 +60,8 @@ _OWN_COLUMNS = frozenset(
     }
 )
 _TIMES = frozenset({Role.CREATED_AT, Role.PURCHASED_AT})
+# Who a row is about stays known where a model loses one of the two identifiers.
+_NULL_OF_ROLE = {Role.EMAIL: NullPolicy.KEEP, Role.USER_ID: NullPolicy.KEEP}
 _KIND_OF_ROLE = {Role.EVENT_NAME: "event name", Role.AUDIENCE: "audience"}
 _NO_NAME = (WireType.DOUBLE, WireType.BOOLEAN, WireType.JSON, WireType.DATE, WireType.DATETIME)
 
@@ -78,6 +85,8 @@ class Model:
         newest_state: the type of that expression.
 
         time: where append-only rows have theirs.
+
+        lines: what it returns, where that are lines, which are folded to the *columns*.
     """
 
     sql: str
@@ -87,6 +96,12 @@ class Model:
     newest_by: str | None = None
     newest_state: StateType = StateType.TEXT
     time: SourceTime | None = None
+    lines: Lines | None = None
+
+    @property
+    def read(self) -> tuple[Column, ...]:
+        """The columns that the model returns, one for each expression."""
+        return self.columns if self.lines is None else self.lines.columns
 
 
 def understand(spec: SyncSpec, source: Source, dialect: Dialect, shape: Shape = PLAIN) -> Model:
@@ -130,9 +145,10 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect, shape: Shape = 
     zone = _zone(spec.timezone)
     keys = {name.lower() for name in spec.key}
     excluded = {name.lower() for name in spec.exclude} - keys
-    declared = {name.lower(): of for name, of in spec.fields.items()}
     roles = _roles(spec, by_lower)
-    roles |= _object_roles(spec, by_lower, excluded, shape)
+    of_lines = line_roles(spec, by_lower, excluded, shape)
+    roles |= of_lines | _object_roles(spec, by_lower, excluded, shape, has_lines=bool(of_lines))
+    declared = declarations(spec, (n for n in names if n.lower() not in excluded), roles)
     columns: list[Column] = []
     select: list[str] = []
     newest_by, newest_state = None, StateType.TEXT
@@ -169,15 +185,37 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect, shape: Shape = 
         key=lambda pair: order.get(pair[0].name.lower(), len(order)),
     )
     shown = [(source.shown(e), source.quote(c.name)) for c, e in pairs if c.is_key]
+    lines = understand_lines([c for c, _ in pairs], spec.line_key)
+    columns = [c for c, _ in pairs] if lines is None else list(lines.folded)
+    columns = completed(spec, columns)
+    _check_shape(columns, shape)
     return Model(
         sql,
-        tuple(c for c, _ in pairs),
+        tuple(columns),
         tuple(s for _, s in pairs),
-        _duplicates(sql, shown),
+        _duplicates(sql, shown) if lines is None else differing(sql, source, pairs),
         newest_by,
         newest_state,
         time,
+        lines,
     )
+
+
+def _check_shape(columns: Sequence[Column], shape: Shape) -> None:
+    """Check what the rows of a sync object may have, and which of it says what a row is."""
+    for column in columns:
+        if column.role is Role.AUDIENCE and not column.is_key:
+            raise ConfigError(
+                f"column {column.name!r} has the name of the audience and is not in the key: a "
+                f"row is somebody's membership in it, so write e.g. key=('user_id', "
+                f"{column.name!r})"
+            )
+    fields = [c.name for c in columns if c.role is Role.FIELD and not c.is_key]
+    if fields and not shape.has_fields:
+        raise ConfigError(
+            f"{shape.name} have no data fields, and the model has {', '.join(fields)}; leave them "
+            "out of the SQL, or name them in exclude="
+        )
 
 
 def _duplicates(sql: str, keys: Sequence[tuple[str, str]]) -> str:
@@ -213,7 +251,7 @@ def _roles(spec: SyncSpec, by_lower: dict[str, str]) -> dict[str, Role]:
 
 
 def _object_roles(
-    spec: SyncSpec, by_lower: dict[str, str], excluded: set[str], shape: Shape
+    spec: SyncSpec, by_lower: dict[str, str], excluded: set[str], shape: Shape, *, has_lines: bool
 ) -> dict[str, Role]:
     """Give the columns that are a part of the row beside its identity and its data fields."""
     roles: dict[str, Role] = {}
@@ -225,7 +263,7 @@ def _object_roles(
                 roles[name.lower()] = role
                 break
         else:
-            if role in shape.required:
+            if role in shape.required and not (role is Role.ITEMS and has_lines):
                 if left_out := sorted(excluded & {name.lower() for name in candidates}):
                     raise ConfigError(f"exclude: {shape.name} need the column {left_out[0]!r}")
                 raise ConfigError(
@@ -234,6 +272,8 @@ def _object_roles(
                 )
     if Role.EVENT_NAME in shape.roles:
         _check_event_name(spec, by_lower, roles)
+    if shape.needs_lists:
+        _check_list(spec, by_lower, roles)
     return roles
 
 
@@ -248,6 +288,17 @@ def _check_event_name(spec: SyncSpec, by_lower: dict[str, str], roles: dict[str,
         raise ModelError(
             "the events have no name: the model has no column 'event_name' or 'eventName'; give it "
             "one, or a name for all rows with event_name="
+        )
+
+
+def _check_list(spec: SyncSpec, by_lower: dict[str, str], roles: dict[str, Role]) -> None:
+    named = {f"a column {by_lower[name]!r}": True for name in roles if roles[name] is Role.AUDIENCE}
+    named |= {"list_name": spec.list_name is not None, "list_id": spec.list_id is not None}
+    given = [what for what, is_given in named.items() if is_given]
+    if len(given) != 1:
+        raise ConfigError(
+            "which list the rows go into is said by list_name, by list_id or by a column "
+            f"{spec.audience!r}, and by one of them; here it is {' and '.join(given) or 'none'}"
         )
 
 
@@ -301,6 +352,7 @@ def _column(
     is_key: bool,
 ) -> Column:
     state, wire = cast.state, cast.wire
+    field = _FIELD_OF_ROLE.get(role) or (declared.name if declared else None) or name
     if is_key and (state is StateType.DOUBLE or wire is WireType.JSON):
         raise ConfigError(
             f"key column {name!r} is a {type_name}, which is not compared exactly; "
@@ -335,22 +387,18 @@ def _column(
                 f"column {name!r} is a {type_name}, and Iterable's {_FIELD_OF_ROLE[role]} is "
                 f"{what}; cast it in the SQL, or give the column another name"
             )
-    elif declared and declared.type:
-        wire = declared.type
-        if not can_become(state, wire):
-            raise ConfigError(
-                f"column {name!r} is a {type_name}, which cannot be sent as {wire.value}; cast it "
-                "in the SQL, or leave the type out"
-            )
+    else:
+        wire = wire_of(name, field, type_name, cast, declared.type if declared else None)
     null = (declared.null if declared else None) or spec.null
     return Column(
         name=name,
-        field=_FIELD_OF_ROLE.get(role) or (declared.name if declared else None) or name,
+        field=field,
         state=state,
         wire=wire,
         position=-1,
         scale=cast.scale if state is StateType.DECIMAL else 0,
-        null=NullPolicy.KEEP if role is not Role.FIELD else null,
+        null=_NULL_OF_ROLE.get(role, NullPolicy.CLEAR) if role is not Role.FIELD else null,
         role=role,
         is_key=is_key,
+        region=spec.phone_region if wire is WireType.PHONE else None,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from iterable_sync.rows import Column, NullPolicy, Op, Role, StateType
 from iterable_sync.state.dialects.base import Candidates, DiffSql
+from iterable_sync.state.keys import refuse_duplicates_of_plan
 from iterable_sync.state.marker import expected
 from iterable_sync.state.moved import ignore_moved, remove_stranded
 from iterable_sync.state.stage import SKIP
@@ -48,6 +49,8 @@ class Plan:
 
         live, known: rows of the snapshot that are live, and all of them.
 
+        is_first: nothing was sent yet; what is known was taken for sent.
+
         fields_changed: field -> changed rows that send it.
 
         is_below_low_water: of append-only rows: some may have been sent, and nobody knows which.
@@ -61,6 +64,10 @@ class Plan:
             ended before it knew what became of them.
 
         removes_people: removals are sent, and a row is a person.
+
+        ignored: rows that the declaration leaves out, which are not in the plan.
+
+        notes: what a person should know of them.
     """
 
     table: str
@@ -69,12 +76,15 @@ class Plan:
     last_seq: int = 0
     live: int = 0
     known: int = 0
+    is_first: bool = True
     fields_changed: dict[str, int] = field(default_factory=dict)
     is_below_low_water: bool = False
     approved: Mapping[str, int] = field(default_factory=dict)
     is_lost: bool = False
     doubted: dict[str, int] = field(default_factory=dict)
     removes_people: bool = False
+    ignored: int = 0
+    notes: list[str] = field(default_factory=list)
 
     def total(self, *, op: str | None = None, route: str | None = None) -> int:
         """Count rows by op and by route (a prefix, where it ends in a colon)."""
@@ -101,17 +111,22 @@ def make_plan(
     Compare stage and snapshot and write the plan.
 
     Args:
+        staged: with what :func:`find_compared` gave, unless the snapshot is empty.
+
         plan_table, snapshot: quoted, qualified names.
 
         is_temporary: of a dry run, which leaves nothing.
+
+    Raises:
+        DuplicateKeys: two rows of the model share a key.
     """
     columns = registered.columns
-    have = set(_names(engine, session, snapshot))
-    diff = _Diff(engine, spec, registered, columns, have)
-    if session.rows(f"SELECT 1 FROM {snapshot} LIMIT 1"):
-        candidates = engine.candidates(staged.table, snapshot, diff.parts())
-    else:
+    diff = _Diff(engine, session, spec, registered, snapshot)
+    compared = staged.compared
+    if compared is None:
         candidates = Candidates(before=(), added=f"{staged.table} s", parts=(), after=())
+    else:
+        candidates = engine.candidates(staged.table, compared)
     for statement in candidates.before:
         session.execute(statement)
     kind = "TEMP TABLE" if is_temporary else "TABLE"
@@ -119,10 +134,15 @@ def make_plan(
     session.execute(f"CREATE {kind} {plan_table} AS {diff.select(candidates)}")
     for statement in candidates.after:
         session.execute(statement)
+    plan = Plan(plan_table, columns)
+    is_doubted = count_snapshot(engine, session, plan, registered.sync_id, snapshot)
+    if compared is not None:
+        refuse_duplicates_of_plan(session, staged, plan_table, compared.keys, live=plan.live)
     removes = spec.on_remove not in (None, "ignore")
     is_person = not registered.shape.shares_identity
-    if removes and is_person:
-        ignore_moved(session, plan_table, staged.table, send=SEND, ignore=IGNORE)
+    if removes:
+        beside = [engine.dialect.quote(c.name) for c in columns if c.role is Role.AUDIENCE]
+        ignore_moved(session, plan_table, staged.table, beside=beside, send=SEND, ignore=IGNORE)
     if registered.sync_id:
         if not is_temporary:
             _forget_absent(engine, session, registered, plan_table)
@@ -133,28 +153,58 @@ def make_plan(
         f"UPDATE {plan_table} SET _route = '{UNCHANGED}' "
         f"WHERE _op = '{Op.CHANGED}' AND _route = '{SEND}' AND _mask NOT LIKE '%1%'"
     )
-    plan = Plan(plan_table, columns, removes_people=removes and is_person)
-    count_snapshot(engine, session, plan, registered.sync_id, snapshot)
+    plan.removes_people = removes and is_person
     recount(session, plan)
-    _count_doubted(session, plan, snapshot, diff.parts().keys)
+    if compared is not None and is_doubted:
+        _count_doubted(session, plan, snapshot, compared.keys)
     _count_fields(session, plan)
     return plan
 
 
+def find_compared(
+    engine: StateEngine,
+    session: Session,
+    spec: SyncSpec,
+    registered: Registered,
+    snapshot: str,
+    *,
+    has_newest: bool,
+) -> DiffSql | None:
+    """
+    Give what rows are compared to; None where the snapshot is empty.
+
+    Args:
+        snapshot: quoted, qualified name.
+
+        has_newest: the stage has the column ``_newest``.
+    """
+    if not session.rows(f"SELECT 1 FROM {snapshot} LIMIT 1"):
+        return None
+    return _Diff(engine, session, spec, registered, snapshot).parts(has_newest=has_newest)
+
+
 def count_snapshot(
     engine: StateEngine, session: Session, plan: Plan, sync_id: int, snapshot: str
-) -> None:
-    """Count what the sync knows, and look whether it is what the last run left."""
+) -> bool:
+    """
+    Count what the sync knows, and look whether it is what the last run left.
+
+    Returns:
+        Whether a row of it is in doubt.
+    """
     run = expected(engine, session, sync_id)
     of_run = "0" if run is None else f"CASE WHEN _run = {engine.dialect.literal(run)} THEN 1 END"
-    plan.live, plan.known, marked = map(
+    plan.live, plan.known, marked, doubted, seeded = map(
         int,
         session.rows(
-            "SELECT COALESCE(sum(CASE WHEN _status = 'live' THEN 1 ELSE 0 END), 0), count(*), "
-            f"count({of_run}) FROM {snapshot}"
+            "SELECT COALESCE(sum(CASE WHEN _status <> 'gone' THEN 1 ELSE 0 END), 0), count(*), "
+            f"count({of_run}), count(_dirty), "
+            f"count(CASE WHEN _origin = 'seeded' THEN 1 END) FROM {snapshot}"
         )[0],
     )
     plan.is_lost = run is not None and not marked
+    plan.is_first = seeded == plan.known
+    return doubted > 0
 
 
 def in_doubt(engine: StateEngine, registered: Registered, snapshot: str) -> str:
@@ -222,15 +272,18 @@ class _Diff:
     def __init__(
         self,
         engine: StateEngine,
+        session: Session,
         spec: SyncSpec,
         registered: Registered,
-        columns: Sequence[Column],
-        have: set[str],
+        snapshot: str,
     ) -> None:
+        columns = registered.columns
+        have = set(_names(engine, session, snapshot))
         self._dialect = engine.dialect
         self._spec = spec
         self._registered = registered
         self._columns = columns
+        self._snapshot = snapshot
         # A dry run meets snapshots that do not have the newest columns yet.
         self._in_snapshot = {c.name for c in columns if not have or c.name in have}
         self._key = self._q(next(c for c in columns if c.is_key))
@@ -244,11 +297,12 @@ class _Diff:
         is_identity = column.role in (Role.EMAIL, Role.USER_ID)
         return not column.is_key and (self._is_person or not is_identity)
 
-    def parts(self) -> DiffSql:
+    def parts(self, *, has_newest: bool) -> DiffSql:
         """Give what finding candidates needs."""
         newest = max((self._registered.version_of(c) for c in self._columns), default=1)
         always = "TRUE" if self._spec.full_resync else f"t._mapping < {newest}"
         return DiffSql(
+            snapshot=self._snapshot,
             keys=tuple(self._q(c) for c in self._columns if c.is_key),
             compared=(
                 *(
@@ -258,7 +312,23 @@ class _Diff:
                 ),
                 *(("_identity",) if self._is_person else ()),
             ),
-            stage_suspect="s._reject IS NOT NULL",
+            staged=(
+                *map(self._q, self._columns),
+                *(("_newest",) if has_newest else ()),
+                "_identity",
+                "_reject",
+            ),
+            # What the snapshot does not have yet cannot be compared.
+            stage_suspect=" OR ".join(
+                [
+                    "s._reject IS NOT NULL",
+                    *(
+                        f"s.{self._q(c)} IS NOT NULL"
+                        for c in self._columns
+                        if c.name not in self._in_snapshot
+                    ),
+                ]
+            ),
             snapshot_suspect=f"(t._status = 'gone' OR t._dirty IS NOT NULL OR {always})",
         )
 
@@ -273,7 +343,8 @@ class _Diff:
                 f"CASE WHEN s.{self._key} IS NULL THEN t._identity ELSE s._identity END "
                 "AS _identity",
                 "COALESCE(t._episode, 0) + CASE WHEN t._status = 'gone' OR t._status IS NULL "
-                "THEN 1 ELSE 0 END AS _episode",
+                f"OR t._status = 'leaving' AND s.{self._key} IS NOT NULL THEN 1 ELSE 0 END "
+                "AS _episode",
                 f"{self._dialect.key_text(keys)} AS _key",
                 f"CASE WHEN t.{self._key} IS NOT NULL THEN {self._changed_mask()} END AS _changed",
                 *values,
@@ -322,7 +393,9 @@ class _Diff:
             f"CASE WHEN d._op = '{Op.REMOVED}' THEN 1 ELSE 0 END",
             *(self._ordered(by_role[role]) for role in shape.batch_by or () if role in by_role),
         ]
-        then = [self._ordered(c) for c in self._columns if c.role is Role.PURCHASED_AT or c.is_key]
+        times = (c for c in self._columns if c.role is Role.PURCHASED_AT)
+        keys = (c for c in self._columns if c.is_key)
+        then = [self._ordered(column) for column in (*times, *keys)]
         whose = 'd._identity COLLATE "C"'
         return "ORDER BY " + ", ".join(
             [*(first if shape.batch_by is not None else ()), whose, *then]
@@ -430,7 +503,7 @@ def anti_join_rejections(
     rejected = session.rows(f"SELECT DISTINCT r.field FROM {rejections} r WHERE {waiting}")
     dialect = engine.dialect
     names = {c.name: c for c in registered.columns}
-    found_by_stage = "'duplicate_identity', 'missing_identifier'" + (
+    found_by_stage = "'duplicate_identity', 'missing_identifier', 'missing_required'" + (
         "" if engine.holds_nul else ", 'nul_character'"
     )
     for (name,) in rejected:

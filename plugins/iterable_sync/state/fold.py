@@ -12,6 +12,7 @@ in doubt, or still open        sent fields become ``_dirty``; an unknown key is 
                                with ``_dirty = '*'`` and no values
 not applied                    nothing: they still differ
 removal accepted or ignored    values NULL, ``_status = 'gone'``
+removal in doubt               as above; ``_status = 'leaving'`` where a row is no person
 =============================  =====================================================
 """
 
@@ -34,6 +35,7 @@ from iterable_sync.state.journal import (
     REJECTED_IN_DOUBT,
     SETTLED,
 )
+from iterable_sync.state.marks import leave_marks
 from iterable_sync.state.overwritten import doubt_overwritten
 from iterable_sync.state.snapshot import write_rows
 
@@ -142,13 +144,18 @@ class Fold:
         return self._in_doubt(session, f"EXISTS (SELECT 1 FROM {self._snapshot} k WHERE {same})")
 
     def unsent(self, session: Session) -> Folded:
-        """Fold what the plan decided without a request: seeded, rejected, held rows and the like."""
+        """Fold what the plan decided without a request: seeded, rejected and held rows."""
         folded = Folded()
-        seeded = self._sent(set()) | {"_origin": "'seeded'"}
-        self._write(session, f"p._route = '{SEEDED}'", seeded)
+        # Asked first: writing costs a wide statement in every run, and only a first one seeds.
+        if session.rows(f"SELECT 1 FROM {self._plan} WHERE _route = '{SEEDED}' LIMIT 1"):
+            seeded = self._sent(set()) | {"_origin": "'seeded'"}
+            self._write(session, f"p._route = '{SEEDED}'", seeded)
         if not self._registered.is_append_only:
             folded.ignored = self._write(
-                session, f"p._op = '{Op.REMOVED}' AND p._route = '{IGNORE}'", self._gone()
+                session,
+                f"p._op = '{Op.REMOVED}' AND p._route = '{IGNORE}'",
+                # Nothing was sent: what Iterable has is of the mapping that it was.
+                self._gone() | {"_mapping": "t._mapping"},
             )
         hashed = row_hash(self._engine, self._registered, "p")
         folded.rejected += session.execute(
@@ -177,6 +184,13 @@ class Fold:
             )
         }
         folded = Folded()
+        leave_marks(
+            self._engine,
+            session,
+            self._registered,
+            plan=self._plan,
+            where=f"{where} AND p._op <> '{Op.REMOVED}'",
+        )
         if self._adopted is not None:
             self._adopted.append(f"({where})")
             counted = session.rows(f"SELECT count(*) FROM {self._plan} p WHERE {where}")
@@ -276,9 +290,9 @@ class Fold:
         return {
             **values,
             # Of a key that returned Iterable may have got the new person and holds no other.
-            "_identity": "CASE WHEN t._status = 'live' THEN COALESCE(t._identity, p._identity) "
-            "ELSE p._identity END",
-            "_status": "'live'",
+            "_identity": "CASE WHEN t._status IN ('live', 'leaving') "
+            "THEN COALESCE(t._identity, p._identity) ELSE p._identity END",
+            "_status": self._status_in_doubt(),
             "_dirty": f"CASE WHEN {whole} THEN '*' ELSE {some} END",
             "_mapping": "COALESCE(t._mapping, 0)",
             "_episode": "GREATEST(p._episode, t._episode)",
@@ -287,6 +301,20 @@ class Fold:
             "_run": self._run,
         }
 
+    def _status_in_doubt(self) -> str:
+        """
+        Give the status of a row in doubt: live, or on its way out.
+
+        Of a row that is no person each episode has a beginning and an end, which may be things of
+        their own in Iterable. Where the end is in doubt, a return is the next episode.
+        """
+        if not self._registered.shape.shares_identity:
+            return "'live'"
+        return (
+            f"CASE WHEN p._op = '{Op.REMOVED}' AND COALESCE(t._episode, 0) <= p._episode "
+            "OR t._status = 'leaving' AND t._episode >= p._episode THEN 'leaving' ELSE 'live' END"
+        )
+
     def _doubt_overwritten(self, session: Session, ranges: Sequence[tuple[int, int]]) -> None:
         # Nobody is overwritten where the plan itself becomes the snapshot: it was empty.
         if self._adopted is None and not self._registered.shape.shares_identity:
@@ -294,6 +322,7 @@ class Fold:
             doubt_overwritten(self._engine, session, self._registered, plan=self._plan, where=where)
 
     def _in_doubt(self, session: Session, where: str) -> int:
+        leave_marks(self._engine, session, self._registered, plan=self._plan, where=where)
         return self._write(session, where, self._doubted())
 
     def _write(

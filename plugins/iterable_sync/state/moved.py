@@ -14,28 +14,43 @@ from typing import TYPE_CHECKING
 from iterable_sync.rows import Op
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from iterable_sync.state.dialects.base import Session
 
 
-def ignore_moved(session: Session, plan: str, stage: str, *, send: str, ignore: str) -> None:
+def ignore_moved(
+    session: Session,
+    plan: str,
+    stage: str,
+    *,
+    beside: Sequence[str] = (),
+    send: str,
+    ignore: str,
+) -> None:
     """
     Ignore a removed key whose person lives under another key, or is removed under another.
 
     Args:
         plan, stage: quoted, qualified names.
 
+        beside: quoted columns that make a row a thing of its own beside its person: a member of
+            two audiences leaves each of them.
+
         send, ignore: the routes of the plan that mean so.
     """
+    whose = ", ".join(["_identity", *beside])
+    same = " AND ".join(f"p.{name} = d.{name}" for name in ["_identity", *beside])
     session.execute(
         f"UPDATE {plan} SET _route = '{ignore}' WHERE _op = '{Op.REMOVED}' AND _route = '{send}' "
-        f"AND _identity IN (SELECT _identity FROM {stage})"
+        f"AND ({whose}) IN (SELECT {whose} FROM {stage})"
     )
     # Two requests in flight must never hold the same person.
     session.execute(
         f"UPDATE {plan} AS p SET _route = '{ignore}' FROM "
-        f"(SELECT _identity, min(_seq) AS first FROM {plan} WHERE _op = '{Op.REMOVED}' "
-        f"AND _route = '{send}' GROUP BY _identity HAVING count(*) > 1) AS d "
-        f"WHERE p._op = '{Op.REMOVED}' AND p._route = '{send}' AND p._identity = d._identity "
+        f"(SELECT {whose}, min(_seq) AS first FROM {plan} WHERE _op = '{Op.REMOVED}' "
+        f"AND _route = '{send}' GROUP BY {whose} HAVING count(*) > 1) AS d "
+        f"WHERE p._op = '{Op.REMOVED}' AND p._route = '{send}' AND {same} "
         "AND p._seq > d.first"
     )
 

@@ -17,13 +17,18 @@ from typing import TYPE_CHECKING
 from iterable_sync.errors import AlreadyRunning, ConfigError, Superseded
 from iterable_sync.failpoints import failpoint
 from iterable_sync.names import check as check_fields
+from iterable_sync.rows import NOT_RENAMED, Role
 from iterable_sync.state import append_only, diff, marker
 from iterable_sync.state.approvals import Approvals
+from iterable_sync.state.claims import check_claimed, claim_brought
 from iterable_sync.state.columns import understand
 from iterable_sync.state.first_sync import limit_first
 from iterable_sync.state.fold import Folded
 from iterable_sync.state.lanes import Lane
 from iterable_sync.state.leases import Lease
+from iterable_sync.state.lists import Pins, audiences, declared_list
+from iterable_sync.state.marks import heed_marks
+from iterable_sync.state.members import seed_members
 from iterable_sync.state.plan_rows import read_rows
 from iterable_sync.state.projects import Seen, recognise
 from iterable_sync.state.recovery import fold_leftovers
@@ -37,15 +42,25 @@ from iterable_sync.state.registry import (
     save,
     snapshot_ddl,
 )
+from iterable_sync.state.renames import find_renamed, forget_renamed
 from iterable_sync.state.requeue import Waiting, waiting
+from iterable_sync.state.requires import hold_waiting, required_people
+from iterable_sync.state.seeding import SEED_IGNORED, is_first, seed
 from iterable_sync.state.stage import Staged, stage
+from iterable_sync.state.traits import widen
 from iterable_sync.state.transactions import transact
-from iterable_sync.state.window import Window, find_window, newest_in
+from iterable_sync.state.window import (
+    Window,
+    find_window,
+    leave_alone,
+    newest_in,
+    since_only,
+)
 from iterable_sync.sync_object import PLAIN
 from iterable_sync.values import can_become
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     import pandas as pd
 
@@ -93,7 +108,12 @@ class PlannedRun:
         self._shape = shape
         self.is_append_only = shape.is_append_only
         self.list_ids: dict[str, int] = {}
+        self.audiences: dict[str | None, bool] = {}
+        self.adopted: Iterator[str] | None = None
+        self.claimed: frozenset[str] = frozenset()
+        self.seeded = 0
         self.at_s = 0
+        self.renamed = NOT_RENAMED
         self._clock = clock
         self._sleep = sleep
         self.run_id = uuid.uuid4().hex
@@ -107,6 +127,7 @@ class PlannedRun:
             clock=clock,
             sleep=sleep,
         )
+        self.lists = Pins(engine, project.name, self.lease, sleep)
         self.commit_window_s = engine.commit_window_s
         self._token = 0
         self._known: Registered | None = None
@@ -151,6 +172,9 @@ class PlannedRun:
                 return
             marker.look(self._engine, session, self._registered)
             fold_leftovers(self._engine, session, self._registered, self.lease)
+            with session.transaction():
+                heed_marks(self._engine, session, self._registered)
+                self.lease.check(session)
             if not self.is_append_only:
                 self._refuse_older(session)
 
@@ -161,15 +185,19 @@ class PlannedRun:
         Raises:
             ConfigError, SyncAborted: nothing was sent.
         """
-        engine, spec = self._engine, self._spec
+        engine = self._engine
+        spec, duplicates = self._widened()
         model = understand(spec, self._source, engine.dialect, self._shape)
+        if duplicates is not None:
+            model = replace(model, duplicates=duplicates)
         check_fields(
             model.columns,
             merge_nested_objects=spec.merge_nested_objects,
             is_profile=self._shape.fields_of == "profile",
         )
         _check_types(model.columns)
-        with engine.session() as session:
+        with engine.session() as session, engine.planning(session):
+            people = required_people(engine, session, spec, self._project)
             known = self._known
             if spec.dry_run:
                 known = self._find(session)
@@ -180,6 +208,7 @@ class PlannedRun:
                 project=self._project.name,
                 object_name=spec.object,
                 sql=_declared(spec),
+                new_is_null=spec.trait is not None,
             )
             registered = replace(registered, shape=self._shape)
             if spec.dry_run:
@@ -189,11 +218,22 @@ class PlannedRun:
                 plan_table = engine.table(self._plan_name(registered))
                 snapshot = engine.table(registered.snapshot_table)
             self._known = registered
+            notes = self._seed(session, spec, registered, snapshot)
             placed = {c.name: c for c in registered.columns}
             columns = [placed[c.name] for c in model.columns]
             self.at_s = self._moment(session)
             if self.is_append_only:
                 self._window = find_window(engine, session, spec, registered.sync_id)
+            compared = None
+            if not self.is_append_only:
+                compared = diff.find_compared(
+                    engine,
+                    session,
+                    spec,
+                    registered,
+                    snapshot,
+                    has_newest=model.newest_by is not None,
+                )
             staged = stage(
                 engine,
                 session,
@@ -201,13 +241,38 @@ class PlannedRun:
                 model,
                 columns,
                 self._project.type,
-                self._window,
+                self._window or since_only(spec),
                 shares_identity=self._shape.shares_identity,
+                compared=compared,
             )
             self._made = self._make_plan(session, registered, staged, plan_table, snapshot)
+            self._leave_alone(session, registered, plan_table, snapshot)
+            self._made.notes += notes
+            self.claimed = claim_brought(
+                engine,
+                session,
+                registered,
+                plan_table,
+                *([snapshot] if self.seeded else []),
+                declared=declared_list(spec),
+                project=self._project.name,
+                sync=spec.sync,
+                check=None if spec.dry_run else self.lease.check,
+            )
+            hold_waiting(
+                engine,
+                session,
+                spec,
+                registered,
+                self._made,
+                people=people,
+                snapshot=snapshot,
+            )
             if registered.sync_id:
                 self._meet_approvals(session, self._made, snapshot)
             limit_first(session, self._made, spec.first_sync)
+            if self._shape.needs_lists:
+                self.audiences = audiences(engine, session, registered, plan_table)
             session.execute(f"DROP TABLE {staged.table}")
             engine.after_plan(session, plan_table)
             if spec.dry_run:
@@ -215,6 +280,61 @@ class PlannedRun:
                     engine, session, plan_table, self.columns, f"TRUE LIMIT {FIRST_ROWS}"
                 )
             return staged, self._made
+
+    def _widened(self) -> tuple[SyncSpec, str | None]:
+        """Give the declaration in wide form, and what shows duplicates of the long one."""
+        if self._spec.trait is None:
+            return self._spec, None
+        known = self._known
+        if self._spec.dry_run:
+            with self._engine.session() as session:
+                known = self._find(session)
+        return widen(self._spec, self._source, self._engine.dialect, known)
+
+    def _seed(
+        self, session: Session, spec: SyncSpec, registered: Registered, snapshot: str
+    ) -> list[str]:
+        """Take for sent what Iterable holds, and the declaration says; give what to say of it."""
+        if self.adopted is not None:
+            self._seed_adopted(session, registered, snapshot)
+        if spec.seed_sql is None:
+            return []
+        if self.seeded or not is_first(self._engine, session, registered):
+            return [SEED_IGNORED]
+        found = seed(
+            self._engine,
+            session,
+            self._source,
+            spec,
+            registered,
+            self._project.type,
+            snapshot=snapshot,
+            run_id=self.run_id,
+            check=None if spec.dry_run else self.lease.check,
+        )
+        self.seeded = found.rows
+        return [found.note]
+
+    def is_new(self) -> bool:
+        """Say whether no run has written into the snapshot of the sync yet."""
+        with self._engine.session() as session:
+            known = self._find(session)
+            return known is None or is_first(self._engine, session, known)
+
+    def _seed_adopted(self, session: Session, registered: Registered, snapshot: str) -> None:
+        """Take those for sent who are in the list already."""
+        with session.transaction():
+            self.seeded = seed_members(
+                self._engine,
+                session,
+                registered,
+                self.adopted or (),
+                self._project.type,
+                snapshot=snapshot,
+                run_id=self.run_id,
+            )
+            if not self._spec.dry_run:
+                self.lease.check(session)
 
     def _find(self, session: Session) -> Registered | None:
         known = find(self._engine, session, self._project.name, self._spec.sync)
@@ -258,6 +378,27 @@ class PlannedRun:
             snapshot=snapshot,
             is_temporary=self._spec.dry_run,
         )
+
+    def _leave_alone(
+        self, session: Session, registered: Registered, plan_table: str, snapshot: str
+    ) -> None:
+        """Do not take rows for gone that are too old to be looked at."""
+        window = since_only(self._spec)
+        if self._window is not None or window is None:
+            return
+        quote = self._engine.dialect.quote
+        (time,) = (c.name for c in registered.columns if c.role is Role.PURCHASED_AT)
+        keys = [quote(key) for key in registered.key_columns]
+        leave_alone(
+            self._engine,
+            session,
+            keys,
+            quote(time),
+            window,
+            plan=plan_table,
+            snapshot=snapshot,
+        )
+        diff.recount(session, self._plan)
 
     def _meet_approvals(self, session: Session, plan: diff.Plan, snapshot: str) -> None:
         """Let go what a person approved, and note a snapshot that is not the sync's."""
@@ -315,7 +456,10 @@ class PlannedRun:
         with session.transaction():
             lock(engine, session)
             check_owners(engine, session, registered, project=project, sync=sync)
+            check_claimed(engine, session, registered, project=project, sync=sync)
             registered = save(engine, session, registered, project=project, sync=sync)
+            self.renamed = find_renamed(engine, session, registered, project=project, sync=sync)
+            registered = forget_renamed(engine, session, registered, self.renamed)
             session.execute(
                 f"INSERT INTO {engine.table('runs')} "
                 "(run_id, sync_id, token, state, plan_table, mapping_version, as_of, started_at) "
@@ -337,9 +481,13 @@ class PlannedRun:
 
     def _dry(self, session: Session, registered: Registered) -> tuple[str, str]:
         """Give temporary stand-ins: a dry run writes nothing that stays."""
-        engine = self._engine
+        engine, project = self._engine, self._project.name
         plan = f"{engine.temporary}_plan"
-        if registered.sync_id and engine.columns_of(session, registered.snapshot_table):
+        has_snapshot = engine.columns_of(session, registered.snapshot_table)
+        will_seed = self._spec.seed_sql is not None and is_first(engine, session, registered)
+        if registered.sync_id and has_snapshot and self.adopted is None and not will_seed:
+            names = {"project": project, "sync": self._spec.sync}
+            self.renamed = find_renamed(engine, session, registered, **names)
             return plan, engine.table(registered.snapshot_table)
         snapshot = f'{engine.temporary}"_empty_snapshot"'
         session.execute(f"DROP TABLE IF EXISTS {snapshot}")
@@ -365,6 +513,7 @@ def _declared(spec: SyncSpec) -> str:
     """Give what of a declaration decides which columns there are; a change of it is no drift."""
     chosen = {
         "exclude": sorted(name.lower() for name in spec.exclude),
+        "line_key": sorted(name.lower() for name in spec.line_key),
         "email": spec.email,
         "user_id": spec.user_id,
     }

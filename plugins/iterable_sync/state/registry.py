@@ -5,11 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from iterable_sync.errors import ConfigError
-from iterable_sync.rows import Column, NullPolicy, Role, StateType, WireType
+from iterable_sync.rows import Column, Role
+from iterable_sync.state.field_versions import (
+    FieldVersion,
+    fields_from_json,
+    fields_to_json,
+    names_before,
+    same_meaning,
+    same_storage,
+)
 from iterable_sync.sync_object import PLAIN, Shape
 
 if TYPE_CHECKING:
@@ -22,7 +30,7 @@ SCHEMA_VERSION = 1
 _TABLES = {
     "syncs": (
         "sync_id integer PRIMARY KEY, project text NOT NULL, sync text NOT NULL, "
-        "object text NOT NULL, key_columns text NOT NULL, fields text NOT NULL, "
+        "object text NOT NULL, fields_of text, key_columns text NOT NULL, fields text NOT NULL, "
         "mapping_version integer NOT NULL, sql_hash text NOT NULL, snapshot_table text NOT NULL, "
         "as_of timestamptz, cursor_at text, unresolved_since text, low_water text, "
         "snapshot_run text, pruned_at timestamptz, created_at timestamptz NOT NULL, "
@@ -58,21 +66,22 @@ _TABLES = {
         "value_hash text NOT NULL, attempts integer NOT NULL, first_seen timestamptz NOT NULL, "
         "last_seen timestamptz NOT NULL, next_try_at timestamptz, run_id text NOT NULL"
     ),
+    "marks": ("sync_id integer NOT NULL, identity text NOT NULL"),
     "held_keys": (
         "sync_id integer NOT NULL, op text NOT NULL, key text NOT NULL, guard text NOT NULL, "
         "held_at timestamptz NOT NULL, approved_by text, approved_until timestamptz, "
         "run_id text NOT NULL"
     ),
+    "lists": (
+        "project text NOT NULL, name text NOT NULL, list_id bigint, created boolean, "
+        "intent_at timestamptz, pinned_at timestamptz, compared_at timestamptz, "
+        "PRIMARY KEY (project, name)"
+    ),
+    "claims": (
+        "project text NOT NULL, kind text NOT NULL, name text NOT NULL, raw text NOT NULL, "
+        "sync_id integer NOT NULL, list_id bigint, PRIMARY KEY (project, kind, name)"
+    ),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class FieldVersion:
-    """A column of a sync, the mapping version it is at, and whether it is still mapped."""
-
-    column: Column
-    version: int
-    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +185,7 @@ def find(engine: StateEngine, session: Session, project: str, sync: str) -> Regi
     return Registered(
         sync_id=sync_id,
         snapshot_table=table,
-        fields=tuple(_field_from_json(f) for f in json.loads(fields)),
+        fields=fields_from_json(fields),
         mapping_version=version,
         key_columns=tuple(json.loads(keys)),
         object=object_name,
@@ -215,12 +224,17 @@ def reconcile(
     project: str,
     object_name: str,
     sql: str,
+    new_is_null: bool = False,
 ) -> Registered:
     """
     Give every column its place in the masks and its mapping version; nothing is written.
 
     A new column, or one whose field or type changed, gets the next version: rows that were
     accepted under an older one send just that field again.
+
+    Args:
+        new_is_null: a column that never was is NULL for all rows that Iterable has: of those, only
+            the ones with a value send it.
 
     Raises:
         ConfigError: the name belongs to a sync with another object or key, or columns changed
@@ -248,10 +262,12 @@ def reconcile(
             f"{', '.join(known.key_columns)}, now it is {object_name} with key {', '.join(keys)}; "
             "give the new sync a name of its own"
         )
-    return _merge(known, columns, sync=sync, sql_hash=sql_hash)
+    return _merge(known, columns, sync=sync, sql_hash=sql_hash, new_is_null=new_is_null)
 
 
-def _merge(known: Registered, columns: Sequence[Column], *, sync: str, sql_hash: str) -> Registered:
+def _merge(
+    known: Registered, columns: Sequence[Column], *, sync: str, sql_hash: str, new_is_null: bool
+) -> Registered:
     fields = list(known.fields)
     live = {f.column.name: f for f in fields if not f.dropped}
     version = known.mapping_version + 1
@@ -260,10 +276,12 @@ def _merge(known: Registered, columns: Sequence[Column], *, sync: str, sql_hash:
     changed = False
     for column in columns:
         old = live.pop(column.name, None)
-        if old is not None and _same_storage(old.column, column):
+        if old is not None and same_storage(old.column, column):
             here = replace(column, position=old.column.position)
-            is_same = _same_meaning(old.column, here)
-            fields[here.position] = FieldVersion(here, old.version if is_same else version)
+            is_same = same_meaning(old.column, here)
+            fields[here.position] = FieldVersion(
+                here, old.version if is_same else version, was=names_before(old, here)
+            )
             changed |= not is_same
             continue
         if old is not None:
@@ -276,7 +294,10 @@ def _merge(known: Registered, columns: Sequence[Column], *, sync: str, sql_hash:
             fields[old.column.position] = replace(old, dropped=True)
             dropped.append(column.name)
         here = replace(column, position=len(fields))
-        fields.append(FieldVersion(here, version))
+        if old is None:
+            fields.append(FieldVersion(here, 1 if new_is_null else version))
+        else:
+            fields.append(FieldVersion(here, version, was=names_before(old, here)))
         added.append(here)
     for name, gone in live.items():
         fields[gone.column.position] = replace(gone, dropped=True)
@@ -298,37 +319,30 @@ def _merge(known: Registered, columns: Sequence[Column], *, sync: str, sql_hash:
     )
 
 
-def _same_storage(a: Column, b: Column) -> bool:
-    return (a.state, a.scale, a.is_key) == (b.state, b.scale, b.is_key)
-
-
-def _same_meaning(a: Column, b: Column) -> bool:
-    return (a.field, a.wire, a.role) == (b.field, b.wire, b.role)
-
-
 def check_owners(
     engine: StateEngine, session: Session, registered: Registered, *, project: str, sync: str
 ) -> None:
     """
-    Refuse a field that another sync of the same object and project maps.
+    Refuse a field that another sync of the project maps, of the same thing (``Shape.fields_of``).
 
-    Append-only rows own nothing: each is a thing of its own.
+    Rows that are things of their own, as events are, own nothing.
 
     Raises:
         ConfigError: names the first owner.
     """
-    if registered.is_append_only:
+    fields_of = registered.shape.fields_of
+    if fields_of is None:
         return
     mine = {c.field: c.name for c in registered.columns if c.role is Role.FIELD and not c.is_key}
     others = session.rows(
         f"SELECT sync, fields FROM {engine.table('syncs')} "
-        "WHERE project = ? AND object = ? AND sync <> ? ORDER BY sync_id",
-        (project, registered.object, sync),
+        "WHERE project = ? AND fields_of = ? AND sync <> ? ORDER BY sync_id",
+        (project, fields_of, sync),
     )
     for other, fields in others:
         owned = {
             f.column.field
-            for f in map(_field_from_json, json.loads(fields))
+            for f in fields_from_json(fields)
             if not f.dropped and f.column.role is Role.FIELD and not f.column.is_key
         }
         if both := sorted(owned & set(mine)):
@@ -344,19 +358,20 @@ def save(
     """Write the registration and bring the snapshot table to its columns; in a transaction."""
     dialect = engine.dialect
     snapshot = engine.table(registered.snapshot_table)
-    fields = json.dumps([_field_to_json(f) for f in registered.fields])
+    fields = fields_to_json(registered.fields)
     if registered.sync_id == 0:
         syncs = engine.table("syncs")
         number = session.rows(f"SELECT COALESCE(max(sync_id), 0) + 1 FROM {syncs}")[0][0]
         session.execute(
-            f"INSERT INTO {syncs} (sync_id, project, sync, object, key_columns, fields, "
+            f"INSERT INTO {syncs} (sync_id, project, sync, object, fields_of, key_columns, fields, "
             "mapping_version, sql_hash, snapshot_table, created_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, now())",
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now())",
             (
                 number,
                 project,
                 sync,
                 registered.object,
+                registered.shape.fields_of,
                 json.dumps(registered.key_columns),
                 fields,
                 registered.mapping_version,
@@ -419,17 +434,3 @@ def _table_name(project: str, sync: str) -> str:
     readable = re.sub(r"[^a-z0-9]+", "_", sync.lower()).strip("_")[:36]
     digest = hashlib.sha256(f"{project}\0{sync}".encode()).hexdigest()[:8]
     return f"snapshot_{readable}_{digest}"
-
-
-def _field_to_json(entry: FieldVersion) -> dict[str, Any]:
-    return {**asdict(entry.column), "version": entry.version, "dropped": entry.dropped}
-
-
-def _field_from_json(entry: dict[str, Any]) -> FieldVersion:
-    values = dict(entry)
-    version, dropped = values.pop("version"), values.pop("dropped")
-    values["state"] = StateType(values["state"])
-    values["wire"] = WireType(values["wire"])
-    values["null"] = NullPolicy(values["null"])
-    values["role"] = Role(values["role"])
-    return FieldVersion(Column(**values), version, dropped)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from iterable_sync.failpoints import failpoint
 from iterable_sync.state import append_only, diff, journal, late, marker
 from iterable_sync.state.fold import Fold, Folded
+from iterable_sync.state.lists import Membership, memberships
 from iterable_sync.state.plan_rows import read_rows
 from iterable_sync.state.planning import PlannedRun
 from iterable_sync.state.retention import prune
@@ -119,6 +120,14 @@ class SyncState(PlannedRun):
             return Counter({op: int(n) for op, n in rows})
 
         return patiently(self._engine, read, self._sleep)
+
+    def memberships(self) -> dict[str | None, Membership]:
+        """Give, by the name of each list, who is in it as the snapshot says."""
+        return patiently(
+            self._engine,
+            lambda session: memberships(self._engine, session, self._registered, self.run_id),
+            self._sleep,
+        )
 
     def finish(self, *, is_complete: bool) -> None:
         """Fold what is left of the run, in one transaction."""

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from iterable_sync.errors import DuplicateKeys
 from iterable_sync.failpoints import failpoint
 from iterable_sync.identity import USER_ID_PREFIX, identity_sql
 from iterable_sync.rows import Column, NullPolicy, ProjectType, Role, WireType
 from iterable_sync.state.dialects.base import arrow_schema
+from iterable_sync.state.keys import refuse_duplicates
+from iterable_sync.state.lines import fold
 from iterable_sync.state.window import asked, in_window
 from iterable_sync.values import Reason
 
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from iterable_sync.state.columns import Model
-    from iterable_sync.state.dialects.base import Session, Source, StateEngine
+    from iterable_sync.state.dialects.base import DiffSql, Session, Source, StateEngine
     from iterable_sync.state.window import Window
 
 SKIP = "skip"
 """In ``_reject``: the row waits, because a column with the NULL policy *skip* is NULL."""
 
+_TIMES = (Role.CREATED_AT, Role.PURCHASED_AT)
 _STAGE = "_stage"
 _INCOMING = "_incoming_rows"
 
@@ -41,11 +43,25 @@ class Staged:
         queried: rows that the model returned.
 
         rejected: reason -> rows without a usable key, which are not in the table.
+
+        shows_duplicates: SQL for a person, which shows keys that come more than once.
+
+        compared: what its rows are compared to.
+
+        of_model: the condition of its rows that the model gave; the others are keys that left.
     """
 
     table: str
     queried: int
     rejected: dict[str, int] = field(default_factory=dict)
+    shows_duplicates: str = ""
+    compared: DiffSql | None = None
+    of_model: str = "TRUE"
+
+    @property
+    def rows(self) -> int:
+        """The model's rows in the table."""
+        return self.queried - sum(self.rejected.values())
 
 
 def stage(
@@ -58,9 +74,10 @@ def stage(
     window: Window | None = None,
     *,
     shares_identity: bool = False,
+    compared: DiffSql | None = None,
 ) -> Staged:
     """
-    Stage the model's rows with ``_identity`` and ``_reject``; every key is there once.
+    Stage the model's rows with ``_identity`` and ``_reject``.
 
     Args:
         columns: the model's columns with their places in the sync, in the model's order.
@@ -69,28 +86,43 @@ def stage(
 
         shares_identity: several rows of one identity are normal.
 
+        compared: what the rows are compared to, while they are staged or later, as the engine has
+            it. Then the diff looks for keys that come more than once; otherwise it is done here.
+
     Raises:
         DuplicateKeys: two rows share a key; nothing was planned.
     """
-    staged = Staged(f"{engine.temporary}{_STAGE}", 0)
-    sql = model.sql if window is None else asked(source, model, window)
-    time = next(
-        (f"b.{engine.dialect.quote(c.name)}" for c in columns if c.role is Role.CREATED_AT), ""
+    staged = Staged(
+        f"{engine.temporary}{_STAGE}", 0, shows_duplicates=model.duplicates, compared=compared
     )
+    sql = model.sql if window is None else asked(source, model, window)
+    time = next((f"b.{engine.dialect.quote(c.name)}" for c in columns if c.role in _TIMES), "")
     kept = "TRUE" if window is None else in_window(engine, time, window)
     if engine.same_database(source):
         with engine.query_here(session, source), _model_errors(engine):
-            rows = f"({_select(model, columns, sql)})"
-            _create(engine, session, staged.table, rows, model, columns, project_type, "NULL", kept)
+            rows = _folded(engine, f"({_select(model, sql)})", model, has_note=False)
+            _create(
+                engine,
+                session,
+                staged,
+                _stage_sql(engine, rows, model, columns, project_type, "NULL", kept),
+            )
             failpoint("mid_query")
     else:
-        incoming = _copy(engine, session, source, sql, model, columns, staged)
+        incoming = _copy(engine, session, source, sql, model, staged)
+        rows = _folded(engine, incoming, model, has_note=True)
         _create(
-            engine, session, staged.table, incoming, model, columns, project_type, "b._note", kept
+            engine,
+            session,
+            staged,
+            _stage_sql(engine, rows, model, columns, project_type, "b._note", kept),
         )
         session.execute(f"DROP TABLE {incoming}")
-    _check_keys(engine, session, staged, model, columns)
-    if window is None and not shares_identity:
+    keys = [engine.dialect.quote(c.name) for c in columns if c.is_key]
+    is_doubtful = _reject_null_keys(session, staged, columns, keys)
+    if compared is None:
+        refuse_duplicates(session, staged, keys)
+    if window is None and not shares_identity and is_doubtful:
         _reject_duplicate_identities(
             session, staged, columns, has_newest=model.newest_by is not None
         )
@@ -108,31 +140,45 @@ def _model_errors(engine: StateEngine) -> Iterator[None]:
         raise
 
 
-def _select(model: Model, columns: Sequence[Column], sql: str) -> str:
+def _folded(engine: StateEngine, rows: str, model: Model, *, has_note: bool) -> str:
+    if model.lines is None:
+        return rows
+    has_newest = model.newest_by is not None
+    return fold(engine.dialect, rows, model.lines, has_newest=has_newest, has_note=has_note)
+
+
+def _select(model: Model, sql: str) -> str:
     named = [
         f'{expression} AS "{column.name.replace(chr(34), chr(34) * 2)}"'
-        for expression, column in zip(model.select, columns, strict=True)
+        for expression, column in zip(model.select, model.read, strict=True)
     ]
     if model.newest_by is not None:
         named.append(f"{model.newest_by} AS _newest")
     return f"SELECT {', '.join(named)} FROM (\n{sql}\n) AS q"
 
 
-def _create(
+def _create(engine: StateEngine, session: Session, staged: Staged, sql: str) -> None:
+    if staged.compared is not None:
+        staged.of_model = engine.of_model
+        sql = engine.compared(sql, staged.compared)
+    session.execute(f"DROP TABLE IF EXISTS {staged.table}")
+    session.execute(f"CREATE TEMP TABLE {staged.table} AS {sql}")
+
+
+def _stage_sql(
     engine: StateEngine,
-    session: Session,
-    table: str,
     rows: str,
     model: Model,
     columns: Sequence[Column],
     project_type: ProjectType,
     note: str,
     kept: str,
-) -> None:
+) -> str:
     quote = engine.dialect.quote
     by_role = {c.role: f"b.{quote(c.name)}" for c in columns if c.role is not Role.FIELD}
     identity = identity_sql(by_role.get(Role.EMAIL), by_role.get(Role.USER_ID), project_type)
     skip = [f"c.{quote(c.name)} IS NULL" for c in columns if c.null is NullPolicy.SKIP]
+    required = [f"c.{quote(c.name)} IS NULL" for c in columns if c.is_required]
     names = ", ".join(f"c.{quote(c.name)}" for c in columns)
     newest = ", c._newest" if model.newest_by is not None else ""
     reject = (
@@ -140,11 +186,11 @@ def _create(
         + _too_long(engine, [f"c.{quote(c.name)}" for c in columns if c.is_key])
         + "WHEN c._identity IS NULL THEN 'missing_identifier' "
         + (f"WHEN {' OR '.join(skip)} THEN '{SKIP}' " if skip else "")
+        + (f"WHEN {' OR '.join(required)} THEN 'missing_required' " if required else "")
         + "END"
     )
-    session.execute(f"DROP TABLE IF EXISTS {table}")
-    session.execute(
-        f"CREATE TEMP TABLE {table} AS SELECT {names}{newest}, c._identity, {reject} AS _reject "
+    return (
+        f"SELECT {names}{newest}, c._identity, {reject} AS _reject "
         f"FROM (SELECT b.*, {identity} AS _identity, CAST({note} AS text) AS _noted "
         f"FROM {rows} AS b WHERE {kept}) AS c"
     )
@@ -164,7 +210,6 @@ def _copy(
     source: Source,
     sql: str,
     model: Model,
-    columns: Sequence[Column],
     staged: Staged,
 ) -> str:
     """Copy the model's rows, cast in the source, into a temporary table of the state engine."""
@@ -172,7 +217,7 @@ def _copy(
 
     table = f"{engine.temporary}{_INCOMING}"
     quote = engine.dialect.quote
-    select, copied = list(model.select), list(columns)
+    select, copied = list(model.select), list(model.read)
     if model.newest_by is not None:
         select.append(model.newest_by)
         copied.append(Column("_newest", "", model.newest_state, WireType.STRING, position=-1))
@@ -181,7 +226,7 @@ def _copy(
     session.execute(f"DROP TABLE IF EXISTS {table}")
     session.execute(f"CREATE TEMP TABLE {table} ({', '.join([*ddl, '_note text'])})")
     noted = schema.append(pa.field("_note", pa.string()))
-    keys = [i for i, c in enumerate(columns) if c.is_key]
+    keys = [i for i, c in enumerate(model.read) if c.is_key]
     with source.read(sql, select, schema) as batches:
         session.load(table, noted, _mend_texts(batches, noted, keys, staged, engine))
     return table
@@ -252,29 +297,32 @@ def _utf8(value: bytes | None) -> str | None:
         return None
 
 
-def _check_keys(
-    engine: StateEngine, session: Session, staged: Staged, model: Model, columns: Sequence[Column]
-) -> None:
-    """Reject rows without a key, and refuse keys that come more than once: one pass for both."""
-    names = [engine.dialect.quote(c.name) for c in columns if c.is_key]
-    keys, places = ", ".join(names), [f"k{i}" for i in range(len(names))]
-    is_null = " OR ".join(f"d.{place} IS NULL" for place in places)
-    rows, null_keys, duplicates = session.rows(
-        f"SELECT COALESCE(sum(d.n), 0), COALESCE(sum(CASE WHEN {is_null} THEN d.n ELSE 0 END), 0), "
-        f"COALESCE(sum(CASE WHEN d.n > 1 AND NOT ({is_null}) THEN 1 ELSE 0 END), 0) "
-        f"FROM (SELECT {keys}, count(*) FROM {staged.table} GROUP BY {keys}) "
-        f"AS d({', '.join(places)}, n)"
-    )[0]
-    staged.queried += int(rows)
+def _reject_null_keys(
+    session: Session, staged: Staged, columns: Sequence[Column], keys: Sequence[str]
+) -> bool:
+    """Count the rows, take out those without a key, and say whether identities may be shared."""
+    is_null = " OR ".join(f"{key} IS NULL" for key in keys)
+    rows, null_keys, doubtful = map(
+        int,
+        session.rows(
+            f"SELECT count(*), count(CASE WHEN {is_null} THEN 1 END), "
+            f"count(CASE WHEN {_may_be_shared(columns)} THEN 1 END) "
+            f"FROM {staged.table} WHERE {staged.of_model}"
+        )[0],
+    )
+    staged.queried += rows
     if null_keys:
-        staged.rejected["missing_key"] = int(null_keys)
-        is_missing = " OR ".join(f"{name} IS NULL" for name in names)
-        session.execute(f"DELETE FROM {staged.table} WHERE {is_missing}")
-    if duplicates:
-        raise DuplicateKeys(
-            f"{duplicates} keys come more than once in the model; nothing was sent. "
-            f"This shows them:\n{model.duplicates}"
-        )
+        staged.rejected["missing_key"] = null_keys
+        session.execute(f"DELETE FROM {staged.table} WHERE {is_null}")
+    return doubtful > 1
+
+
+def _may_be_shared(columns: Sequence[Column]) -> str:
+    """Give the condition of rows whose identity another one may have."""
+    # A userId that is the key is there once.
+    is_key = [c.role for c in columns if c.is_key] == [Role.USER_ID]
+    doubtful = f" AND _identity NOT LIKE '{USER_ID_PREFIX}%'" if is_key else ""
+    return f"_identity IS NOT NULL AND _reject IS NULL{doubtful}"
 
 
 def _reject_duplicate_identities(
@@ -282,11 +330,8 @@ def _reject_duplicate_identities(
 ) -> None:
     """Mark rows that share an identity: all of them, or all but the newest."""
     table = staged.table
-    # A userId that is the key is there once: keys were looked at already.
-    is_key = [c.role for c in columns if c.is_key] == [Role.USER_ID]
-    doubtful = f"AND _identity NOT LIKE '{USER_ID_PREFIX}%' " if is_key else ""
     shared = (
-        f"SELECT _identity FROM {table} WHERE _identity IS NOT NULL AND _reject IS NULL {doubtful}"
+        f"SELECT _identity FROM {table} WHERE {_may_be_shared(columns)} "
         "GROUP BY _identity HAVING count(*) > 1"
     )
     if not session.rows(f"SELECT 1 FROM ({shared}) AS d LIMIT 1"):

@@ -17,7 +17,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from iterable_sync.rows import Op
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from iterable_sync.spec import SyncSpec
     from iterable_sync.state.columns import Model
     from iterable_sync.state.dialects.base import Session, Source, StateEngine
@@ -73,6 +77,41 @@ def find_window(engine: StateEngine, session: Session, spec: SyncSpec, sync_id: 
     start = start_after(cursor, unresolved, spec.look_back_s)
     starts = [moment for moment in (start, since) if moment is not None]
     return Window(max(starts, default=None), now, cursor, low_water)
+
+
+def since_only(spec: SyncSpec) -> Window | None:
+    """Give the window of rows that may change, of which the older ones are left alone."""
+    if spec.since is None:
+        return None
+    return Window(_written(spec.since), _written(spec.since))
+
+
+def leave_alone(
+    engine: StateEngine,
+    session: Session,
+    keys: Sequence[str],
+    time: str,
+    window: Window,
+    *,
+    plan: str,
+    snapshot: str,
+) -> None:
+    """
+    Take out of a plan that rows are gone which the window does not look at any more.
+
+    Args:
+        keys, time: quoted columns.
+
+        plan, snapshot: quoted, qualified names.
+    """
+    if window.start is None:
+        return
+    same = " AND ".join(f"t.{key} = p.{key}" for key in keys)
+    before = f"{is_time(f't.{time}')} AND {is_before(engine, f't.{time}', window.start)}"
+    session.execute(
+        f"DELETE FROM {plan} AS p WHERE p._op = '{Op.REMOVED}' AND EXISTS "
+        f"(SELECT 1 FROM {snapshot} t WHERE {same} AND {before})"
+    )
 
 
 def asked(source: Source, model: Model, window: Window) -> str:

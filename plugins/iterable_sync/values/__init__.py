@@ -29,13 +29,25 @@ from iterable_sync.values.conversions import (
     STEPS,
 )
 from iterable_sync.values.nested import look_into
+from iterable_sync.values.phones import check_phones, e164
+from iterable_sync.values.places import places_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pyarrow as pa
 
-__all__ = ["MAX_CHARACTERS", "Bad", "Reason", "Rendered", "can_become", "escape", "render"]
+__all__ = [
+    "MAX_CHARACTERS",
+    "Bad",
+    "Reason",
+    "Rendered",
+    "can_become",
+    "check_phones",
+    "escape",
+    "places_of",
+    "render",
+]
 
 
 @dataclass(slots=True)
@@ -70,11 +82,19 @@ def can_become(state: StateType, wire: WireType) -> bool:
     """Tell whether a column of *state* can be sent as *wire*; what a declared type has to meet."""
     if wire is WireType.JSON:
         return state is StateType.TEXT
+    if wire is WireType.PHONE:
+        return state in (StateType.TEXT, StateType.BIGINT)
     return wire is NATURAL[state] or (NATURAL[state], wire) in STEPS
 
 
 def render(
-    values: pa.Array, state: StateType, wire: WireType, name: str, known_types: Mapping[str, str]
+    values: pa.Array,
+    state: StateType,
+    wire: WireType,
+    name: str,
+    known_types: Mapping[str, str],
+    *,
+    region: str | None = None,
 ) -> Rendered:
     """
     Write a column as JSON.
@@ -91,6 +111,8 @@ def render(
         known_types: dotted field -> its type in Iterable. A value of another type is cast where
             nothing is lost by it, else it is bad: ``wrong_type``.
 
+        region: of phone numbers without a country.
+
     Raises:
         ConfigError: no value of *state* can be a *wire*.
     """
@@ -101,7 +123,9 @@ def render(
     if wire is WireType.JSON:
         text, leaves = look_into(text, name, known_types, bad)
         return Rendered(text, bad, leaves)
-    if wire is not NATURAL[state]:
+    if wire is WireType.PHONE:
+        text, wire = e164(text, region, bad), WireType.STRING
+    elif wire is not NATURAL[state]:
         text = apply(STEPS[NATURAL[state], wire], text, bad)
     known = KNOWN.get(known_types.get(name, ""), wire)
     if known is not wire:

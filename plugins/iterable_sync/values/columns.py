@@ -18,6 +18,7 @@ class Reason(StrEnum):
 
     NOT_FINITE = "not_finite"
     OUT_OF_RANGE_LONG = "out_of_range_long"
+    OUT_OF_RANGE_INT = "out_of_range_int"
     OUT_OF_RANGE_DOUBLE = "out_of_range_double"
     INVALID_NUMBER = "invalid_number"
     INVALID_BOOLEAN = "invalid_boolean"

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from iterable_sync.names import is_location
 from iterable_sync.values.columns import Bad, Reason, Refused
 from iterable_sync.values.conversions import MAX_CHARACTERS, literal_of_text
+from iterable_sync.values.places import is_place
 from iterable_sync.values.shapes import shape_of
 
 if TYPE_CHECKING:
@@ -122,10 +124,11 @@ class _Look:
         try:
             value = orjson.loads(text)
         except orjson.JSONDecodeError:
-            return Reason.INVALID_JSON
+            is_place_ = is_location(self._name)
+            return Reason.INVALID_GEO_LOCATION if is_place_ else Reason.INVALID_JSON
         if self._may_have_nul and _NUL.search(text):
             return Reason.NUL_CHARACTER
-        if type(value) is not dict or self._may_be_long:
+        if type(value) is not dict or self._may_be_long or is_location(self._name):
             return None if value is None else self._go_through(value)
         found = []
         learnt = self._learnt
@@ -161,9 +164,12 @@ class _Look:
                 left += [(path, item) for item in value]
             elif value is None:
                 continue
+            elif is_location(path) and not is_place(value):
+                return Reason.INVALID_GEO_LOCATION
             elif (known := self._known_types.get(path)) is not None and not _takes(known, value):
                 return Reason.WRONG_TYPE
-            elif kind is dict:
+            # A place is one field: Iterable lists no part of it.
+            elif kind is dict and not is_location(path):
                 left += [(f"{path}.{key}", item) for key, item in value.items()]
             elif kind is str and len(value) > MAX_CHARACTERS:
                 return Reason.TOO_LONG

@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING
 
 from iterable_sync.errors import ConfigError
-from iterable_sync.values.columns import Bad, Reason, Refused, Step, apply
+from iterable_sync.values.columns import Bad, Reason, Refused, mend
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,12 +49,14 @@ def e164(text: pa.Array, region: str | None, bad: Bad) -> pa.Array:
     Args:
         region: the country of those that do not say theirs; None refuses them.
     """
+    import numpy as np
     import pyarrow.compute as pc
 
     distinct = pc.dictionary_encode(text)
+    written = distinct.dictionary
     refused: Bad = {}
-    one = Step(lambda value: _e164(value, region), _as_it_is, _is_none)
-    numbers = apply(one, distinct.dictionary, refused)
+    is_plain = np.zeros(len(written), dtype=bool)
+    numbers = mend(written, written, is_plain, lambda one: _e164(one, region), refused)
     done = numbers.take(distinct.indices)
     if refused:
         wrong = done.is_null().to_numpy(zero_copy_only=False)
@@ -75,13 +77,3 @@ def _e164(value: str, region: str | None) -> str:
     if not phonenumbers.is_valid_number(number):
         raise Refused(Reason.INVALID_PHONE)
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
-
-
-def _as_it_is(text: pa.Array) -> pa.Array:
-    return text
-
-
-def _is_none(text: pa.Array) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.repeat(pa.scalar(value=False), len(text))

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from iterable_sync.names import is_location
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -41,8 +43,8 @@ def shape_of(value: Any, name: str, known_types: Mapping[str, str]) -> str | Non
 
         name: the field, dotted.
 
-        known_types: dotted field -> its type in Iterable; whether a text is a date is no matter of
-            its type, so a text with one has no shape.
+        known_types: dotted field -> its type in Iterable; whether a text is a date, or a pair of
+            numbers a place, is no matter of its type, so a text with one has no shape.
     """
     try:
         pattern = _shape(value, name, known_types)
@@ -52,6 +54,8 @@ def shape_of(value: Any, name: str, known_types: Mapping[str, str]) -> str | Non
 
 
 def _shape(value: Any, path: str, known_types: Mapping[str, str]) -> str:
+    if is_location(path):
+        raise _NoShape
     if isinstance(value, str):
         if known_types.get(path) == "date":
             raise _NoShape

@@ -135,6 +135,9 @@ class StateEngine(ABC):
     row_lock: str
     """What locks the rows of a SELECT against writers until the transaction ends."""
 
+    of_model = "TRUE"
+    """The condition of rows that the model gave, in a stage of :meth:`compared`."""
+
     @abstractmethod
     def session(self) -> AbstractContextManager[Session]:
         """Connect; autocommit outside of :meth:`Session.transaction`."""
@@ -142,6 +145,10 @@ class StateEngine(ABC):
     def without_trace(self) -> AbstractContextManager[StateEngine]:
         """Give the engine for a run that writes temporary tables only."""
         return nullcontext(self)
+
+    def planning(self, session: Session) -> AbstractContextManager[None]:
+        """Prepare the session for joins of whole tables."""
+        return nullcontext()
 
     def transaction_number(self, session: Session) -> int | None:
         """Give the number by which the transaction at hand is known later; None where none is."""
@@ -200,8 +207,12 @@ class StateEngine(ABC):
     def after_plan(self, session: Session, plan: str) -> None:
         """Make a finished plan quick to read by ``_seq``."""
 
+    def compared(self, sql: str, diff: DiffSql) -> str:
+        """Give the SELECT of a stage with what comparing while staging adds to it, if anything."""
+        return sql
+
     @abstractmethod
-    def candidates(self, stage: str, snapshot: str, diff: DiffSql) -> Candidates:
+    def candidates(self, stage: str, diff: DiffSql) -> Candidates:
         """Give the rows of stage ``s`` and snapshot ``t`` that may differ."""
 
 
@@ -211,16 +222,22 @@ class DiffSql:
     What finding candidates needs.
 
     Args:
+        snapshot: its quoted, qualified name.
+
         keys: quoted key columns, never NULL in either table.
 
         compared: quoted columns that both tables have.
+
+        staged: quoted columns of the stage.
 
         stage_suspect, snapshot_suspect: conditions over ``s`` and over ``t`` under which a row is
             looked at whatever its values say.
     """
 
+    snapshot: str
     keys: tuple[str, ...]
     compared: tuple[str, ...]
+    staged: tuple[str, ...]
     stage_suspect: str
     snapshot_suspect: str
 
@@ -314,6 +331,10 @@ class Source(ABC):
         """Give the expression over ``q`` that brings a column, by its own name, into the stage."""
         literal = "'" + (zone or "").replace("'", "''") + "'"
         return cast.sql.format(f"q.{self.quote(name)}", literal)
+
+    def greatest(self, column: SourceColumn, condition: str) -> str:
+        """Give the aggregate of a column of ``q``: its greatest value in rows of a condition."""
+        return f"max(CASE WHEN {condition} THEN q.{self.quote(column.name)} END)"
 
     def quote(self, name: str) -> str:
         """Quote an identifier of this source."""

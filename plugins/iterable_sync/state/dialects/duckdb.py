@@ -335,17 +335,20 @@ class DuckDBState(StateEngine):
     def after_plan(self, session: Session, plan: str) -> None:
         """Nothing: row groups know their smallest and greatest ``_seq``."""
 
-    def candidates(self, stage: str, snapshot: str, diff: DiffSql) -> Candidates:
+    def compared(self, sql: str, diff: DiffSql) -> str:
+        """Hash rows while they are at hand."""
+        return f"SELECT *, {_digest(diff)} AS _hash FROM ({sql}) AS r"
+
+    def candidates(self, stage: str, diff: DiffSql) -> Candidates:
         """
         Join narrow first, by key and a hash computed live; then fetch the rows by position.
 
         The hash narrows the join to a few bytes a row, so it fits a small memory limit; over the
         canonical types of the stage DuckDB's ``hash`` equals IS DISTINCT FROM.
         """
-        keys = ", ".join(diff.keys)
-        digest = f"hash({', '.join(diff.compared)})" if diff.compared else "0"
+        keys, snapshot = ", ".join(diff.keys), diff.snapshot
 
-        def side(table: str, alias: str, suspect: str) -> str:
+        def side(table: str, alias: str, digest: str, suspect: str) -> str:
             return (
                 f"(SELECT rowid AS _row, {keys}, {digest} AS _hash, ({suspect}) AS _suspect "
                 f"FROM {table} {alias}) {alias}"
@@ -354,8 +357,9 @@ class DuckDBState(StateEngine):
         return Candidates(
             before=(
                 "CREATE OR REPLACE TEMP TABLE _candidates AS SELECT s._row AS sr, t._row AS tr "
-                f"FROM {side(stage, 's', diff.stage_suspect)} "
-                f"FULL JOIN {side(snapshot, 't', diff.snapshot_suspect)} ON {diff.on} "
+                f"FROM {side(stage, 's', '_hash', diff.stage_suspect)} "
+                f"FULL JOIN {side(snapshot, 't', _digest(diff), diff.snapshot_suspect)} "
+                f"ON {diff.on} "
                 "WHERE s._hash IS DISTINCT FROM t._hash OR s._row IS NULL OR t._row IS NULL "
                 "OR s._suspect OR t._suspect",
             ),
@@ -380,3 +384,7 @@ class DuckDBState(StateEngine):
             ),
             after=("DROP TABLE _candidates",),
         )
+
+
+def _digest(diff: DiffSql) -> str:
+    return f"hash({', '.join(diff.compared)})" if diff.compared else "0"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from iterable_sync.errors import ModelError, RetryLater, StateLost
-from iterable_sync.rows import Column, StateType
+from iterable_sync.rows import Column, StateType, WireType
 from iterable_sync.state.dialects.base import (
     Candidates,
     Cast,
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _MAX_IDENTIFIER_BYTES = 63
 _NUMERIC_OID = 1700
+WORK_MEM_KB = 64 * 1024
+"""At least so much memory a planning session has for a sort, and twice that for a hash table."""
 
 
 class PostgresDialect(Dialect):
@@ -147,6 +149,20 @@ class PostgresSource(Source):
         finally:
             connection.close()
 
+    def greatest(self, column: SourceColumn, condition: str) -> str:
+        """Give the greatest value, in its own type: Postgres has no order for some types."""
+        cast, name = self.cast(column.type), f"q.{self.quote(column.name)}"
+        if cast.wire is WireType.BOOLEAN:
+            return f"bool_or(CASE WHEN {condition} THEN {name} END)"
+        if column.type in ("json", "jsonb"):
+            text = f"max(CASE WHEN {condition} THEN CAST({name} AS text) END)"
+            return f"CAST({text} AS {column.type})"
+        if cast.wire is WireType.STRING:
+            return f"max(CASE WHEN {condition} THEN {cast.sql.format(name)} END)"
+        greatest = super().greatest(column, condition)
+        # An aggregate forgets how many digits there are, by which an integer is known.
+        return f"CAST({greatest} AS {column.type})" if "(" in column.type else greatest
+
     def _batches(
         self, connection: psycopg.Connection[Any], sql: str, schema: pa.Schema
     ) -> Iterator[pa.RecordBatch]:
@@ -216,6 +232,7 @@ class PostgresState(StateEngine):
     # of the run.
     commit_window_s = 0.1
     temporary = "pg_temp."
+    of_model = "_of_model"
     holds_nul = False
     row_lock = " FOR SHARE"
     # A worker that freezes within a transaction has locked its lease: without a limit nobody could
@@ -322,33 +339,74 @@ class PostgresState(StateEngine):
         """Nothing to do: the model's tables are in this database."""
         yield
 
+    @contextmanager
+    def planning(self, session: Session) -> Iterator[None]:
+        """
+        Let hash tables be as large as a table of a million wide rows needs them.
+
+        With the default of 4 MB Postgres writes and reads both tables once more. A role that has
+        more keeps it. Where other processes help, this one is busy enough with what they give.
+        """
+        own = session.rows("SELECT setting::bigint FROM pg_settings WHERE name = 'work_mem'")[0][0]
+        session.execute(f"SET work_mem = {max(int(own), WORK_MEM_KB)}")
+        session.execute("SET parallel_leader_participation = off")
+        yield
+        # After an error the connection is not used again.
+        session.execute("RESET work_mem")
+        session.execute("RESET parallel_leader_participation")
+
     def after_plan(self, session: Session, plan: str) -> None:
         """Index the plan by ``_seq`` and tell the planner its size."""
         session.execute(f"CREATE INDEX ON {plan} (_seq)")
         session.execute(f"ANALYZE {plan}")
 
-    def candidates(self, stage: str, snapshot: str, diff: DiffSql) -> Candidates:
+    def compared(self, sql: str, diff: DiffSql) -> str:
         """
-        One pass by values.
+        Compare by values in the statement that stages.
 
-        Row comparison with IS DISTINCT FROM; no hash: ``hash_record_extended`` takes values of
-        some types for equal that are not.
+        Then no wide row is read twice, and where both tables are permanent the work is shared with
+        other processes of the server. No hash: ``hash_record_extended`` takes values of some types
+        for equal that are not.
         """
+        names = ", ".join(
+            f"COALESCE(s.{c}, t.{c}) AS {c}" if c in diff.keys else f"s.{c}" for c in diff.staged
+        )
         mine = ", ".join(f"s.{c}" for c in diff.compared)
         theirs = ", ".join(f"t.{c}" for c in diff.compared)
         differs = f"ROW({mine}) IS DISTINCT FROM ROW({theirs})" if diff.compared else "FALSE"
-        first = diff.keys[0]
+        return (
+            f"SELECT {names}, s._of_model IS NOT NULL AS _of_model, t.{diff.keys[0]} IS NULL "
+            f"OR {differs} OR {diff.snapshot_suspect} AS _differs "
+            f"FROM (SELECT *, TRUE AS _of_model FROM ({sql}) AS r) AS s "
+            f"FULL JOIN {diff.snapshot} t ON {diff.on} "
+            "WHERE s._of_model OR t._status <> 'gone'"
+        )
+
+    def candidates(self, stage: str, diff: DiffSql) -> Candidates:
+        """Give what :meth:`compared` found: a small table, read from the wide one once."""
+        keys, found = ", ".join(diff.keys), f"{self.temporary}_candidates"
         return Candidates(
-            # The planner needs the numbers of rows and of keys; all columns cost three times as
-            # much.
-            before=(f"ANALYZE {stage} ({', '.join(diff.keys)})",),
+            before=(
+                f"DROP TABLE IF EXISTS {found}",
+                f"CREATE TEMP TABLE {found} AS SELECT * FROM {stage} s "
+                f"WHERE NOT _of_model OR _differs OR {diff.stage_suspect}",
+                # The planner needs the numbers of rows and of keys; all columns cost three times
+                # as much.
+                f"ANALYZE {found} ({keys}, _of_model)",
+            ),
             added=None,
             parts=(
                 (
-                    f"{stage} s FULL JOIN {snapshot} t ON {diff.on}",
-                    f"s.{first} IS NULL OR t.{first} IS NULL OR {differs} "
-                    f"OR {diff.stage_suspect} OR {diff.snapshot_suspect}",
+                    f"(SELECT * FROM {found} WHERE _of_model) s "
+                    f"LEFT JOIN {diff.snapshot} t ON {diff.on}",
+                    "TRUE",
+                ),
+                (
+                    f"(SELECT {keys} FROM {found} WHERE NOT _of_model) AS l "
+                    f"JOIN {diff.snapshot} t USING ({keys}) "
+                    f"LEFT JOIN (SELECT * FROM {found} WHERE FALSE) s ON FALSE",
+                    "TRUE",
                 ),
             ),
-            after=(),
+            after=(f"DROP TABLE {found}",),
         )
