@@ -131,6 +131,8 @@ def test_a_failure_is_an_exit_status_and_leaves_no_folder(
 ):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
+    before = psutil.Process().children()
+
     def play(on: stage.Stage) -> None:
         on.processes.start("sleep", ["sleep", "600"])
         raise DemoFailed("it is not so")
@@ -140,7 +142,7 @@ def test_a_failure_is_an_exit_status_and_leaves_no_folder(
     assert status == 1
     assert "it is not so" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
-    assert not psutil.Process().children()
+    assert psutil.Process().children() == before
 
 
 def test_keep_keeps_the_folder_and_says_where(

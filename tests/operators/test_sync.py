@@ -216,7 +216,7 @@ def test_as_of_can_be_given():
         pytest.param({"guards": {"max_removed": 5}}, "guards.max_removed: .*less", id="range"),
         pytest.param({"thresholds": {"x": 1}}, "thresholds.x", id="threshold"),
         pytest.param({"fields": {"plan": {"nul": 1}}}, "fields.plan.nul", id="field"),
-        pytest.param({"first_sync": "all"}, "first_sync", id="first sync"),
+        pytest.param({"first_sync": "any"}, "first_sync", id="first sync"),
         pytest.param({"on_held": "ignore"}, "on_held is 'ignore', not fail or succeed", id="held"),
         pytest.param({"object": "lists"}, "object is 'users' here", id="another object"),
         pytest.param({"full_resync": "maybe"}, "full_resync is 'maybe'", id="boolean"),

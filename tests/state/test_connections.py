@@ -11,6 +11,7 @@ import pytest
 from crashes import CrashingState, _CrashingSession
 from fakes import Clock
 from harness import people
+from iterable_sync import failpoints
 from iterable_sync.errors import RetryLater, StateLost
 from iterable_sync.rows import RunEnd
 from iterable_sync.spec import Guards
@@ -56,21 +57,62 @@ def end_connections(world: World, name: str) -> None:
     )
 
 
-class Disturbed(CrashingState):
-    """A state engine beside which something happens right before a statement."""
+class Planned:
+    """Knows whether the run has its plan; a hook of failpoints."""
 
-    def __init__(self, engine: StateEngine, at: int, happens: Callable[[], None]) -> None:
+    def __init__(self) -> None:
+        self.is_so = False
+
+    def __call__(self, name: str) -> None:
+        self.is_so |= name == "planned"
+
+
+@pytest.fixture
+def planned() -> Iterator[Planned]:
+    hook = Planned()
+    failpoints.install(hook)
+    yield hook
+    failpoints.install(None)
+
+
+class Disturbed(CrashingState):
+    """
+    A state engine beside which something happens right before a statement.
+
+    Args:
+        since: statements count from the plan on.
+    """
+
+    def __init__(
+        self,
+        engine: StateEngine,
+        at: int,
+        happens: Callable[[], None],
+        since: Planned | None = None,
+    ) -> None:
         super().__init__(engine, at)
         self._happens = happens
+        self._since = since
 
     def count(self) -> None:
+        if self._since is not None and not self._since.is_so:
+            return
         self._left -= 1
         if self._left == 0:
             self._happens()
 
 
 class Unheard(CrashingState):
-    """A state engine whose server commits and is not heard any more, one time."""
+    """
+    A state engine whose server commits and is not heard any more, one time.
+
+    Args:
+        since: commits count from the plan on.
+    """
+
+    def __init__(self, engine: StateEngine, at: int, since: Planned | None = None) -> None:
+        super().__init__(engine, at)
+        self._since = since
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -78,6 +120,8 @@ class Unheard(CrashingState):
             yield _Unheard(session, self.count)  # type: ignore[misc]
 
     def count(self) -> None:
+        if self._since is not None and not self._since.is_so:
+            return
         self._left -= 1
         if self._left == 0:
             raise psycopg.OperationalError("server closed the connection unexpectedly")
@@ -175,20 +219,21 @@ def test_a_commit_that_is_not_heard_of_is_not_made_twice(postgres_world: World, 
 
 
 def test_answers_that_are_settled_in_an_unheard_commit_are_not_sent_again(
-    postgres_world: World,
+    postgres_world: World, planned: Planned
 ) -> None:
-    """Of ten commits of a run, those of the push."""
+    """Whichever commit of the push it is."""
     world = postgres_world
     prepare(world)
-    for at in range(3, 8):
+    for at in range(1, 6):
+        planned.is_so = False
         world.put(*people(*range(1, 7), city=f"C{at}"))
-        report = run(world, Unheard(named(world, "state"), at))
+        report = run(world, Unheard(named(world, "state"), at, planned))
 
         assert (6, 6) == (report.accepted, len(world.sent))
 
 
 def test_a_row_that_is_changed_by_others_meanwhile_lets_the_transaction_be_made_again(
-    postgres_world: World,
+    postgres_world: World, planned: Planned
 ) -> None:
     """40001: under a stricter isolation the check of the lease conflicts with a heartbeat."""
     world = postgres_world
@@ -201,8 +246,9 @@ def test_a_row_that_is_changed_by_others_meanwhile_lets_the_transaction_be_made_
         schema = world.state.schema
         admin(world, f"UPDATE {schema}.leases SET held_until = held_until + INTERVAL '1 s'")
 
-    for at in range(24, 32):
-        run(world, Disturbed(state, at, beat))
+    for at in range(1, 9):
+        planned.is_so = False
+        run(world, Disturbed(state, at, beat, planned))
 
     right(world)
     assert 8 == len(conflicts)
