@@ -66,12 +66,14 @@ def spec() -> SyncSpec:
 def run_ours(state: StateEngine, source: Source) -> dict[str, Any]:
     """Stage and diff once, as a run does; the plan is dropped by the next run."""
     sync = SyncState(state, source, spec(), Project("1", "us", ProjectType.HYBRID), "profiles")
-    sync.begin()
-    try:
-        with Cpu() as used:
-            _, plan = sync.plan()
-    finally:
-        sync.lease.release()
+    # As a run does; what closes a file is outside of the measure on both sides.
+    with state.visits_follow():
+        sync.begin()
+        try:
+            with Cpu() as used:
+                _, plan = sync.plan()
+        finally:
+            sync.lease.release()
     return {"used": used, "sync": sync, "plan": plan}
 
 

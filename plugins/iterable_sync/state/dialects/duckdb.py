@@ -341,43 +341,35 @@ class DuckDBState(StateEngine):
 
     def candidates(self, stage: str, diff: DiffSql) -> Candidates:
         """
-        Join narrow first, by key and a hash computed live; then fetch the rows by position.
+        Join by key and a hash computed live; of the stage only these go into the hash table.
 
-        The hash narrows the join to a few bytes a row, so it fits a small memory limit; over the
-        canonical types of the stage DuckDB's ``hash`` equals IS DISTINCT FROM.
+        The snapshot, which lies compressed in a file, is read once: its rows pass by, and those
+        that differ are kept whole. Over the canonical types of the stage DuckDB's ``hash`` equals
+        IS DISTINCT FROM.
         """
         keys, snapshot = ", ".join(diff.keys), diff.snapshot
-
-        def side(table: str, alias: str, digest: str, suspect: str) -> str:
-            return (
-                f"(SELECT rowid AS _row, {keys}, {digest} AS _hash, ({suspect}) AS _suspect "
-                f"FROM {table} {alias}) {alias}"
-            )
-
         return Candidates(
             before=(
-                "CREATE OR REPLACE TEMP TABLE _candidates AS SELECT s._row AS sr, t._row AS tr "
-                f"FROM {side(stage, 's', '_hash', diff.stage_suspect)} "
-                f"FULL JOIN {side(snapshot, 't', _digest(diff), diff.snapshot_suspect)} "
-                f"ON {diff.on} "
-                "WHERE s._hash IS DISTINCT FROM t._hash OR s._row IS NULL OR t._row IS NULL "
+                "CREATE OR REPLACE TEMP TABLE _candidates AS "
+                f"SELECT t.* EXCLUDE (_hash, _suspect), s._row FROM (SELECT *, {_digest(diff)} "
+                f"AS _hash, ({diff.snapshot_suspect}) AS _suspect, TRUE AS _known "
+                f"FROM {snapshot} t) t FULL JOIN (SELECT rowid AS _row, {keys}, _hash, "
+                f"({diff.stage_suspect}) AS _suspect FROM {stage} s) s ON {diff.on} "
+                "WHERE s._hash IS DISTINCT FROM t._hash OR t._known IS NULL OR s._row IS NULL "
                 "OR s._suspect OR t._suspect",
             ),
-            # Each of these joins a wide table to the narrow one, never wide to wide: so no wide row
-            # is ever kept in a hash table, but for the changed ones.
             added=(
                 f"(SELECT * FROM {stage} WHERE rowid IN "
-                "(SELECT sr FROM _candidates WHERE tr IS NULL)) s"
+                "(SELECT _row FROM _candidates WHERE _known IS NULL)) s"
             ),
             parts=(
                 (
-                    f"_candidates c JOIN {stage} s ON s.rowid = c.sr "
-                    f"JOIN {snapshot} t ON t.rowid = c.tr",
+                    "(SELECT * FROM _candidates WHERE _known AND _row IS NOT NULL) t "
+                    f"JOIN {stage} s ON s.rowid = t._row",
                     "TRUE",
                 ),
                 (
-                    f"(SELECT * FROM {snapshot} WHERE rowid IN "
-                    "(SELECT tr FROM _candidates WHERE sr IS NULL)) t "
+                    "(SELECT * FROM _candidates WHERE _row IS NULL) t "
                     f"LEFT JOIN (SELECT * FROM {stage} WHERE FALSE) s ON FALSE",
                     "TRUE",
                 ),
