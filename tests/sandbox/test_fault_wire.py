@@ -62,9 +62,12 @@ class Wire:
 
     def entry(self) -> tuple[list[str], bool, bool, int]:
         """Return of the only request: faults, whether it was applied, whether cut, its status."""
-        with self.state.lock:
-            (entry,) = self.state.history.page(0, 10)
+        (entry,) = self.history()
         return list(entry.faults), entry.applied, entry.cut, entry.status
+
+    def history(self) -> list[Any]:
+        with self.state.lock:
+            return list(self.state.history.page(0, 10))
 
     def people(self) -> set[str]:
         with self.state.lock:
@@ -362,5 +365,20 @@ def test_no_fault_leaves_a_task_or_an_error_behind(wire, caplog):
         wire.state.fail([rule])
         for _ in range(5):
             read_to_end(wire.send())
+
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize("kind", ["truncate", "short_length", "bad_chunks"])
+def test_a_client_that_left_before_its_broken_answer_is_no_error(wire, caplog, kind):
+    with wire.state.lock:
+        wire.state.change({"latency_ms": 100})
+    wire.state.fail([{"kind": kind}])
+
+    wire.send().close()
+    until = monotonic() + 10
+    while not wire.history() and monotonic() < until:
+        sleep(0.01)
+    wait_for_tasks(wire)
 
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []

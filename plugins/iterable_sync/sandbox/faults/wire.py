@@ -49,7 +49,9 @@ class Connection:
         self._receive = receive
 
     async def write(self, data: bytes) -> None:
-        """Send bytes past HTTP, and return once the client's side has them."""
+        """Send bytes past HTTP, and return once the client's side has them, or is gone."""
+        if self._transport.is_closing():
+            return
         self._transport.write(data)
         waited_s = 0.0
         while self._is_sending() and waited_s < _LONGEST_FLUSH_S:
