@@ -6,19 +6,19 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from iterable_sync import guards, objects
+from iterable_sync import books, guards, objects
 from iterable_sync.delivery import Deliverer
 from iterable_sync.errors import ConfigError, CountsDiffer, RetryLater, SyncAborted
 from iterable_sync.estimate import estimate
 from iterable_sync.failpoints import failpoint
 from iterable_sync.list_ids import find_lists, judge
 from iterable_sync.list_members import adopting, compare_sizes
-from iterable_sync.names import field_limit_notes, sent_fields, shown
+from iterable_sync.names import sent_fields, shown
 from iterable_sync.pacing import Pacer
 from iterable_sync.push import Push, Pushed
 from iterable_sync.rows import Op, RunEnd, RunReport
 from iterable_sync.same_project import check_project
-from iterable_sync.state import SyncState, diff
+from iterable_sync.state import SyncState, plans
 from iterable_sync.sync_object import completed
 
 if TYPE_CHECKING:
@@ -28,13 +28,11 @@ if TYPE_CHECKING:
     from iterable_sync.pacing import SharedRate
     from iterable_sync.spec import SyncSpec
     from iterable_sync.state import Source, StateEngine
-    from iterable_sync.state.diff import Plan
+    from iterable_sync.state.plans import Plan
     from iterable_sync.state.stage import Staged
     from iterable_sync.sync_object import SyncObject
 
 log = logging.getLogger(__name__)
-
-_NOISY_FIELD = 0.9
 
 
 def run_sync(
@@ -144,7 +142,7 @@ def _dry_run(
             sync_state,
             client,
             report,
-            rows=sum(plan.total(op=op, route=diff.SEND) for op in sends),
+            rows=sum(plan.total(op=op, route=plans.SEND) for op in sends),
             frame=first[first["_op"].isin(sends)],
             sleep=sleep,
         )
@@ -241,8 +239,8 @@ def _plan(
     staged, plan = sync_state.plan()
     report.seconds["stage and diff"] = clock() - started
     to_send = {
-        op: plan.total(op=op, route=diff.SEND)
-        + plan.total(op=op, route=diff.IGNORE)
+        op: plan.total(op=op, route=plans.SEND)
+        + plan.total(op=op, route=plans.IGNORE)
         - plan.approved.get(op, 0)
         - plan.doubted.get(op, 0)
         for op in Op
@@ -270,9 +268,9 @@ def _plan(
             report.held_by_guard[trip.guard] = 0
         if held or spec.dry_run or trip.guard in report.held_by_guard:
             report.notes.append(f"held by {trip.guard}: {trip.words}")
-    _count_plan(report, staged, plan)
+    books.count_plan(report, staged, plan)
     if report.still_rejected:
-        _count_waiting(report, sync_state)
+        books.count_waiting(report, sync_state.waiting)
     log.info(
         "%s: %d rows queried; %d added, %d changed, %d removed, %d held",
         spec.sync,
@@ -283,61 +281,6 @@ def _plan(
         report.held + report.removed_held,
     )
     return staged, plan, would_hold
-
-
-def _count_plan(report: RunReport, staged: Staged, plan: Plan) -> None:
-    removed = plan.total(op=Op.REMOVED)
-    report.seeded = plan.total(route=diff.SEEDED)
-    in_plan = plan.total() - removed - plan.total(route=diff.UNCHANGED) - report.seeded
-    refused_early = sum(staged.rejected.values())
-    report.queried = staged.queried
-    report.unchanged = staged.queried - in_plan - refused_early - plan.ignored
-    report.added = _news(plan, Op.ADDED)
-    report.changed = _news(plan, Op.CHANGED)
-    report.identity_changed = _news(plan, Op.IDENTITY_CHANGED)
-    report.removed = removed
-    report.ignored = plan.ignored
-    report.skipped = plan.total(route=diff.SKIPPED) + plan.ignored
-    report.notes += plan.notes
-    report.still_rejected = plan.total(route=diff.STILL_REJECTED) - plan.total(
-        op=Op.REMOVED, route=diff.STILL_REJECTED
-    )
-    report.removed_held = plan.total(op=Op.REMOVED, route=diff.HELD)
-    report.held = plan.total(route=diff.HELD) - report.removed_held
-    report.fields_changed = dict(plan.fields_changed)
-    for (_, route), rows in plan.counts.items():
-        if route.startswith(diff.HELD):
-            guard = route.removeprefix(diff.HELD)
-            report.held_by_guard[guard] = report.held_by_guard.get(guard, 0) + rows
-        if route.startswith(diff.REJECT):
-            _reject(report, route.removeprefix(diff.REJECT), rows)
-    for reason, rows in staged.rejected.items():
-        _reject(report, reason, rows)
-    if report.changed > 100 and report.fields_changed:
-        name, rows = max(report.fields_changed.items(), key=lambda item: item[1])
-        others = sum(n for f, n in report.fields_changed.items() if f != name)
-        if rows >= _NOISY_FIELD * report.changed and others < rows / 2:
-            report.notes.append(
-                f"{name!r} changed in {rows / report.changed:.0%} of the changed rows; exclude it?"
-            )
-
-
-def _count_waiting(report: RunReport, sync_state: SyncState) -> None:
-    found = sync_state.waiting
-    report.still_rejected_by_reason = {one.reason: one.rows for one in found}
-    report.still_rejected_age_s = {one.reason: one.oldest_s for one in found}
-    report.still_rejected_oldest_s = max(report.still_rejected_age_s.values(), default=0)
-
-
-def _news(plan: Plan, op: Op) -> int:
-    """Count the changes of a kind, without those that are waiting since an earlier run."""
-    waiting = plan.total(op=op, route=diff.STILL_REJECTED)
-    known = plan.total(op=op, route=diff.UNCHANGED) + plan.total(op=op, route=diff.SEEDED)
-    return plan.total(op=op) - known - waiting
-
-
-def _reject(report: RunReport, reason: str, rows: int) -> None:
-    report.rejected_by_reason[reason] = report.rejected_by_reason.get(reason, 0) + rows
 
 
 def _record(
@@ -362,7 +305,7 @@ def _record(
     report.removed_accepted = folded.removed
     report.removed_ignored = folded.ignored
     report.removed_rejected = folded.removed_rejected + plan.total(
-        op=Op.REMOVED, route=diff.STILL_REJECTED
+        op=Op.REMOVED, route=plans.STILL_REJECTED
     )
     report.removed_pending = pending[Op.REMOVED]
     report.fields_rejected = folded.fields_rejected
@@ -371,8 +314,8 @@ def _record(
     mapped = {*sent_fields(sync_state.columns), *sync_state.claimed}
     report.new_fields = shown(pushed.new_fields, mapped)
     for reason, rows in pushed.reasons.items():
-        _reject(report, reason, rows)
-    _end(
+        books.reject(report, reason, rows)
+    books.end(
         spec,
         pushed,
         report,
@@ -381,30 +324,6 @@ def _record(
     )
     found = "counts_differ" if report.differences() else report.end.value
     sync_state.close(report, state or found)
-
-
-def _end(
-    spec: SyncSpec, pushed: Pushed, report: RunReport, uncreated: list[str], *, is_whole: bool
-) -> None:
-    left = "the rows were taken without them" if is_whole else "they stay to be sent"
-    if pushed.uncreated:
-        report.notes.append(
-            f"{len(pushed.uncreated)} fields were not created by Iterable: "
-            f"{', '.join(uncreated)}; allow new fields in the project's settings, "
-            f"or create them there; {left}"
-        )
-    report.notes += field_limit_notes(len(pushed.fields))
-    limits = spec.thresholds
-    rejected = report.rejected + report.removed_rejected
-    if report.pending or report.removed_pending or pushed.stop is not None:
-        report.end = RunEnd.PENDING
-        if isinstance(pushed.stop, RetryLater):
-            report.retry_after_s = pushed.stop.delay_s
-            report.notes.append(str(pushed.stop))
-    elif report.held_by_guard.keys() - guards.AS_DECLARED:
-        report.end = RunEnd.HELD
-    elif rejected > max(limits.rejected_floor, limits.max_rejected * report.queried):
-        report.end = RunEnd.REJECTED
 
 
 def _log(report: RunReport) -> None:

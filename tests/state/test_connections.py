@@ -17,7 +17,7 @@ from iterable_sync.rows import RunEnd
 from iterable_sync.spec import Guards
 from iterable_sync.state import PostgresSource, PostgresState
 from iterable_sync.state.leases import Lease
-from iterable_sync.state.registry import install
+from iterable_sync.state.schema import install
 from iterable_sync.state.transactions import patiently, transact
 from tiers import one_in
 

@@ -17,7 +17,7 @@ from iterable_sync.rows import RunEnd
 from iterable_sync.state import lanes
 from iterable_sync.state.lanes import Lane
 from iterable_sync.state.leases import Lease
-from iterable_sync.state.registry import install
+from iterable_sync.state.schema import install
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +37,7 @@ def in_line(
     sleep: Callable[[float], None] | None = None,
     wait_s: float = 0.0,
     lease_s: float = 600.0,
+    scope: str = SCOPE,
 ) -> Iterator[Lane]:
     """Give a run that wants the lane."""
     clock = clock or Clock()
@@ -45,7 +46,7 @@ def in_line(
     lease = Lease(world.state, name, lease_s)
     try:
         yield Lane(
-            world.state, lease, SCOPE, wait_s=wait_s, clock=clock, sleep=sleep or clock.sleep
+            world.state, lease, scope, wait_s=wait_s, clock=clock, sleep=sleep or clock.sleep
         )
     finally:
         lease.release()

@@ -16,7 +16,7 @@ from iterable_sync.errors import AlreadyRunning, LaneBusy, LeaseLost
 from iterable_sync.rows import Project, ProjectType, RunEnd
 from iterable_sync.state import SyncState
 from iterable_sync.state.leases import Lease
-from iterable_sync.state.registry import install
+from iterable_sync.state.schema import install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

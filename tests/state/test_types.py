@@ -21,8 +21,10 @@ from iterable_sync.state import DuckDBSource, DuckDBState, PostgresSource, Postg
 from iterable_sync.state.columns import understand
 from iterable_sync.state.dialects.base import arrow_schema
 from iterable_sync.state.dialects.duckdb_file import connect
-from iterable_sync.state.diff import SEND, UNCHANGED, find_compared, make_plan
-from iterable_sync.state.registry import Registered, install, reconcile, save
+from iterable_sync.state.diff import find_compared, make_plan
+from iterable_sync.state.plans import SEND, UNCHANGED
+from iterable_sync.state.registry import Registered, reconcile, save
+from iterable_sync.state.schema import install
 from iterable_sync.state.stage import stage
 from iterable_sync.sync_object import MapContext
 from state.edge_values_duckdb import DUCKDB

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iterable_sync.state.diff import PLAN_COLUMNS, SEND
 from iterable_sync.state.journal import OPEN, REJECTED
 from iterable_sync.state.marker import remember
+from iterable_sync.state.plans import PLAN_COLUMNS, SEND
 from iterable_sync.state.registry import SNAPSHOT_BOOKKEEPING
 
 if TYPE_CHECKING:

@@ -23,18 +23,10 @@ from typing import TYPE_CHECKING
 
 from iterable_sync.rows import Op, StateType
 from iterable_sync.state import marker
-from iterable_sync.state.diff import (
-    EXPIRED,
-    HELD,
-    REJECT,
-    SEND,
-    STILL_REJECTED,
-    Plan,
-    anti_join_rejections,
-    count_snapshot,
-    recount,
-)
+from iterable_sync.state.diff import count_snapshot
 from iterable_sync.state.event_names import left_out
+from iterable_sync.state.plans import EXPIRED, HELD, REJECT, SEND, STILL_REJECTED, Plan, recount
+from iterable_sync.state.rejected import anti_join_rejections
 from iterable_sync.state.window import earlier, is_before, is_forgotten, is_time, start_after
 
 if TYPE_CHECKING:

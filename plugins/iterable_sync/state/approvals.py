@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from iterable_sync.errors import ConfigError
 from iterable_sync.guards import DOUBTS_THE_QUERY, SNAPSHOT_LOST
-from iterable_sync.state.diff import HELD, IGNORE, SEND
 from iterable_sync.state.journal import IN_DOUBT, NOT_APPLIED
+from iterable_sync.state.plans import HELD, IGNORE, SEND
 from iterable_sync.state.registry import the_sync
 
 if TYPE_CHECKING:

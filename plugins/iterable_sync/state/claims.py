@@ -13,8 +13,8 @@ from iterable_sync.errors import ConfigError
 from iterable_sync.names import MANAGED, split_name
 from iterable_sync.naming import snake_case
 from iterable_sync.rows import Op, Role
-from iterable_sync.state.diff import REJECT
 from iterable_sync.state.field_versions import fields_from_json
+from iterable_sync.state.plans import REJECT
 from iterable_sync.state.registry import lock
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ key), ``_route`` (what is done about it), ``_mask`` (which columns are sent) and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from iterable_sync.rows import Column, NullPolicy, Op, Role, StateType
@@ -15,85 +14,26 @@ from iterable_sync.state.dialects.base import Candidates, DiffSql
 from iterable_sync.state.keys import refuse_duplicates_of_plan
 from iterable_sync.state.marker import expected
 from iterable_sync.state.moved import ignore_moved, remove_stranded
+from iterable_sync.state.plans import (
+    HELD,
+    IGNORE,
+    REJECT,
+    SEND,
+    SKIPPED,
+    UNCHANGED,
+    Plan,
+    recount,
+)
+from iterable_sync.state.rejected import anti_join_rejections, forget_absent
 from iterable_sync.state.stage import SKIP
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from iterable_sync.spec import SyncSpec
     from iterable_sync.state.dialects.base import Session, StateEngine
     from iterable_sync.state.registry import Registered
     from iterable_sync.state.stage import Staged
-
-SEND = "send"
-IGNORE = "ignore"
-UNCHANGED = "unchanged"
-SKIPPED = "skipped"
-SEEDED = "seeded"
-STILL_REJECTED = "still_rejected"
-REJECT = "reject:"
-HELD = "held:"
-EXPIRED = f"{REJECT}expired"
-
-PLAN_COLUMNS = ("_seq", "_op", "_route", "_mask", "_key")
-"""What a plan has and a snapshot has not; the rest of its columns a snapshot has too."""
-
-
-@dataclass(slots=True)
-class Plan:
-    """
-    A plan's table and what it counts.
-
-    Args:
-        counts: (op, route) -> rows.
-
-        live, known: rows of the snapshot that are live, and all of them.
-
-        is_first: nothing was sent yet; what is known was taken for sent.
-
-        fields_changed: field -> changed rows that send it.
-
-        is_below_low_water: of append-only rows: some may have been sent, and nobody knows which.
-
-        approved: op -> planned changes that a person let go, see
-            :mod:`iterable_sync.state.approvals`.
-
-        is_lost: the snapshot is not the one that the last run left.
-
-        doubted: op -> planned changes of rows in doubt: an earlier run was free to send them, and
-            ended before it knew what became of them.
-
-        removes_people: removals are sent, and a row is a person.
-
-        ignored: rows that the declaration leaves out, which are not in the plan.
-
-        notes: what a person should know of them.
-    """
-
-    table: str
-    columns: tuple[Column, ...]
-    counts: dict[tuple[str, str], int] = field(default_factory=dict)
-    last_seq: int = 0
-    live: int = 0
-    known: int = 0
-    is_first: bool = True
-    fields_changed: dict[str, int] = field(default_factory=dict)
-    is_below_low_water: bool = False
-    approved: Mapping[str, int] = field(default_factory=dict)
-    is_lost: bool = False
-    doubted: dict[str, int] = field(default_factory=dict)
-    removes_people: bool = False
-    ignored: int = 0
-    notes: list[str] = field(default_factory=list)
-
-    def total(self, *, op: str | None = None, route: str | None = None) -> int:
-        """Count rows by op and by route (a prefix, where it ends in a colon)."""
-        return sum(
-            n
-            for (of, to), n in self.counts.items()
-            if (op is None or of == op)
-            and (route is None or to == route or (route.endswith(":") and to.startswith(route)))
-        )
 
 
 def make_plan(
@@ -145,7 +85,7 @@ def make_plan(
         ignore_moved(session, plan_table, staged.table, beside=beside, send=SEND, ignore=IGNORE)
     if registered.sync_id:
         if not is_temporary:
-            _forget_absent(engine, session, registered, plan_table)
+            forget_absent(engine, session, registered, plan_table)
         anti_join_rejections(engine, session, registered, plan_table)
     if removes and is_person:
         remove_stranded(session, plan_table, send=SEND, ignore=IGNORE)
@@ -224,41 +164,6 @@ def _count_doubted(session: Session, plan: Plan, snapshot: str, keys: Sequence[s
         f"WHERE t._dirty IS NOT NULL AND p._route = '{SEND}' AND p._op <> '{Op.REMOVED}' GROUP BY 1"
     )
     plan.doubted = {op: int(n) for op, n in counted}
-
-
-def recount(session: Session, plan: Plan) -> None:
-    """Count the plan by op and route, again after guards have moved rows."""
-    counted = session.rows(f"SELECT _op, _route, count(*) FROM {plan.table} GROUP BY 1, 2")
-    plan.counts = {(op, route): int(n) for op, route, n in counted}
-    plan.last_seq = int(
-        session.rows(f"SELECT COALESCE(max(_seq), 0) FROM {plan.table} WHERE _route = '{SEND}'")[0][
-            0
-        ]
-    )
-
-
-def hold(
-    session: Session, plan: Plan, ops: Sequence[Op], guard: str, *, but_for: str = "FALSE"
-) -> int:
-    """
-    Keep what a guard is about from being sent.
-
-    Args:
-        but_for: condition over the plan ``p``: rows that pass.
-
-    Returns:
-        The number of rows that it holds.
-    """
-    names = ", ".join(f"'{op}'" for op in ops)
-    held = session.execute(
-        f"UPDATE {plan.table} AS p SET _route = '{HELD}{guard}' "
-        f"WHERE p._op IN ({names}) AND p._route IN ('{SEND}', '{IGNORE}', '{EXPIRED}') "
-        f"AND NOT ({but_for})"
-    )
-    if held and plan.removes_people:
-        remove_stranded(session, plan.table, send=SEND, ignore=IGNORE)
-    recount(session, plan)
-    return held
 
 
 def _names(engine: StateEngine, session: Session, snapshot: str) -> list[str]:
@@ -466,78 +371,6 @@ class _Diff:
             )
             reasons.insert(0, differs)
         return f"CASE WHEN {' OR '.join(reasons)} THEN '1' ELSE '0' END"
-
-
-def _forget_absent(
-    engine: StateEngine, session: Session, registered: Registered, plan: str
-) -> None:
-    """
-    Drop the rejections of keys that left the query, or went back to what Iterable has.
-
-    Such keys are not in the plan, or removed there; a refused removal itself is remembered.
-    """
-    rejections = engine.table("rejections")
-    mine = f"sync_id = {registered.sync_id}"
-    if session.rows(f"SELECT 1 FROM {rejections} WHERE {mine} LIMIT 1"):
-        session.execute(
-            f"DELETE FROM {rejections} AS r WHERE r.{mine} AND NOT EXISTS "
-            f"(SELECT 1 FROM {plan} p WHERE p._key = r.key AND CASE p._op "
-            f"WHEN '{Op.REMOVED}' THEN r.value_hash = {row_hash(engine, registered, 'p')} "
-            # A kept NULL can bring a row into the plan that has nothing to send.
-            f"WHEN '{Op.CHANGED}' THEN r.field <> '' OR p._mask LIKE '%1%' ELSE TRUE END)"
-        )
-
-
-def anti_join_rejections(
-    engine: StateEngine, session: Session, registered: Registered, plan: str
-) -> None:
-    """
-    Leave out rows and fields whose rejected value is unchanged and not due again.
-
-    What the stage finds wrong it finds anew in each run; other rows and other columns decide it
-    too, so the same value may be right by now.
-    """
-    rejections = engine.table("rejections")
-    mine = f"r.sync_id = {registered.sync_id}"
-    waiting = f"{mine} AND (r.next_try_at IS NULL OR r.next_try_at > now())"
-    rejected = session.rows(f"SELECT DISTINCT r.field FROM {rejections} r WHERE {waiting}")
-    dialect = engine.dialect
-    names = {c.name: c for c in registered.columns}
-    found_by_stage = "'duplicate_identity', 'missing_identifier', 'missing_required'" + (
-        "" if engine.holds_nul else ", 'nul_character'"
-    )
-    for (name,) in rejected:
-        if name == "":
-            session.execute(
-                f"UPDATE {plan} AS p SET _route = '{STILL_REJECTED}' FROM {rejections} r "
-                f"WHERE {waiting} AND r.field = '' AND r.key = p._key "
-                f"AND r.value_hash = {row_hash(engine, registered, 'p')} "
-                f"AND (p._route = '{REJECT}' || r.reason "
-                f"OR p._route = '{SEND}' AND r.reason NOT IN ({found_by_stage}))"
-            )
-        elif column := names.get(name):
-            place = column.position + 1
-            value = field_hash(engine, registered, column, "p")
-            session.execute(
-                f"UPDATE {plan} AS p SET _mask = substr(p._mask, 1, {place - 1}) || '0' "
-                f"|| substr(p._mask, {place + 1}) FROM {rejections} r "
-                f"WHERE {waiting} AND r.field = {dialect.literal(name)} AND r.key = p._key "
-                f"AND r.value_hash = {value} AND p._op <> '{Op.REMOVED}'"
-            )
-
-
-def row_hash(engine: StateEngine, registered: Registered, alias: str) -> str:
-    """Give the hash of a row's values, by which a rejection knows that nothing changed."""
-    names = (f"{alias}.{engine.dialect.quote(c.name)}" for c in registered.columns)
-    # Not the whole op: in doubt, a key that was to be added is known and changes.
-    removed = f"{alias}._op = '{Op.REMOVED}'"
-    return engine.dialect.value_hash([f"'{registered.mapping_version}'", removed, *names])
-
-
-def field_hash(engine: StateEngine, registered: Registered, column: Column, alias: str) -> str:
-    """Give the hash of one value and of how it is mapped, as :func:`row_hash`."""
-    name = f"{alias}.{engine.dialect.quote(column.name)}"
-    return engine.dialect.value_hash([f"'{registered.version_of(column)}'", name])
 
 
 def _count_fields(session: Session, plan: Plan) -> None:

@@ -22,11 +22,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from iterable_sync.failpoints import failpoint
-from iterable_sync.rows import Column, Op
-from iterable_sync.state import append_only
+from iterable_sync.rows import Op
 from iterable_sync.state.adoption import adopt, is_adoptable
 from iterable_sync.state.approvals import Approvals
-from iterable_sync.state.diff import IGNORE, REJECT, SEEDED, SEND, field_hash, row_hash
+from iterable_sync.state.folded_rows import FoldedRows
 from iterable_sync.state.journal import (
     FOLDED,
     IN_DOUBT,
@@ -37,6 +36,8 @@ from iterable_sync.state.journal import (
 )
 from iterable_sync.state.marks import leave_marks
 from iterable_sync.state.overwritten import doubt_overwritten
+from iterable_sync.state.plans import IGNORE, REJECT, SEEDED, SEND
+from iterable_sync.state.rejected import field_hash, row_hash
 from iterable_sync.state.snapshot import write_rows
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Fold:
         self._adopted: list[str] | None = None
         self._snapshot = engine.table(registered.snapshot_table)
         self._run = engine.dialect.literal(run_id)
+        self._rows = FoldedRows(engine, registered, self._run)
 
     def settled(self, session: Session) -> Folded:
         """Fold the settled batches that were not folded yet."""
@@ -148,14 +150,14 @@ class Fold:
         folded = Folded()
         # Asked first: writing costs a wide statement in every run, and only a first one seeds.
         if session.rows(f"SELECT 1 FROM {self._plan} WHERE _route = '{SEEDED}' LIMIT 1"):
-            seeded = self._sent(set()) | {"_origin": "'seeded'"}
+            seeded = self._rows.sent(set()) | {"_origin": "'seeded'"}
             self._write(session, f"p._route = '{SEEDED}'", seeded)
         if not self._registered.is_append_only:
             folded.ignored = self._write(
                 session,
                 f"p._op = '{Op.REMOVED}' AND p._route = '{IGNORE}'",
                 # Nothing was sent: what Iterable has is of the mapping that it was.
-                self._gone() | {"_mapping": "t._mapping"},
+                self._rows.gone() | {"_mapping": "t._mapping"},
             )
         hashed = row_hash(self._engine, self._registered, "p")
         folded.rejected += session.execute(
@@ -199,121 +201,13 @@ class Fold:
         folded.accepted = self._write(
             session,
             f"{where} AND p._op <> '{Op.REMOVED}'",
-            self._sent(refused),
+            self._rows.sent(refused),
             whole=not refused and not self._registered.is_append_only,
         )
         if not self._registered.is_append_only:
             where = f"{where} AND p._op = '{Op.REMOVED}'"
-            folded.removed = self._write(session, where, self._gone())
+            folded.removed = self._write(session, where, self._rows.gone())
         return folded
-
-    def _sent(self, refused: set[str]) -> dict[str, str]:
-        """Give, by column, the new value of an accepted row; ``t`` may be absent."""
-        if self._registered.is_append_only:
-            return append_only.accepted(self._engine, self._registered, self._run)
-        new = {}
-        bits = ["'0'"] * self._registered.width
-        for column in self._registered.columns:
-            name, place = self._q(column), column.position + 1
-            is_sent = f"substr(p._mask, {place}, 1) = '1'"
-            is_refused = self._is_refused(column) if column.name in refused else "FALSE"
-            acknowledged = f"{is_sent} AND NOT {is_refused}" if is_refused != "FALSE" else is_sent
-            new[name] = (
-                f"p.{name}"
-                if column.is_key
-                else f"CASE WHEN {acknowledged} THEN p.{name} ELSE t.{name} END"
-            )
-            version = self._registered.version_of(column)
-            # A field that was left out, and that an older mapping left to be sent, still is.
-            still = (
-                f"t._dirty = '*' OR substr(t._dirty, {place}, 1) = '1' OR t._mapping < {version}"
-            )
-            bits[column.position] = (
-                f"CASE WHEN {is_refused} THEN '1' WHEN {is_sent} THEN '0' "
-                f"WHEN {still} THEN '1' ELSE '0' END"
-            )
-        clean = "0" * self._registered.width
-        dirty = f"NULLIF({' || '.join(bits)}, '{clean}')"
-        if not refused:
-            newest = max(self._registered.version_of(c) for c in self._registered.columns)
-            dirty = f"CASE WHEN t._dirty IS NOT NULL OR t._mapping < {newest} THEN {dirty} END"
-        return {
-            **new,
-            "_identity": "p._identity",
-            "_status": "'live'",
-            "_dirty": dirty,
-            "_mapping": str(self._registered.mapping_version),
-            "_episode": "p._episode",
-            "_origin": "'sent'",
-            "_accepted_at": "now()",
-            "_run": self._run,
-        }
-
-    def _gone(self) -> dict[str, str]:
-        values = {
-            self._q(c): f"p.{self._q(c)}"
-            if c.is_key
-            else f"CAST(NULL AS {self._engine.dialect.type_name(c)})"
-            for c in self._registered.columns
-        }
-        return {
-            **values,
-            "_identity": "p._identity",
-            "_status": "'gone'",
-            "_dirty": "NULL",
-            "_mapping": str(self._registered.mapping_version),
-            "_episode": "p._episode",
-            "_origin": "t._origin",
-            "_accepted_at": "now()",
-            "_run": self._run,
-        }
-
-    def _doubted(self) -> dict[str, str]:
-        if self._registered.is_append_only:
-            return append_only.doubted(self._engine, self._registered, self._run)
-        bits = ["'0'"] * self._registered.width
-        # A plan may be older than the mapping: a column that was dropped since is in no doubt.
-        for i in (column.position for column in self._registered.columns):
-            bits[i] = (
-                f"CASE WHEN substr(p._mask, {i + 1}, 1) = '1' "
-                f"OR substr(COALESCE(t._dirty, ''), {i + 1}, 1) = '1' THEN '1' ELSE '0' END"
-            )
-        some = f"NULLIF({' || '.join(bits)}, '{'0' * self._registered.width}')"
-        # What is unknown as a whole: a key that Iterable may or may not have, or may have lost.
-        whole = (
-            f"t._dirty = '*' OR t._status IS NULL OR t._status = 'gone' OR p._op <> '{Op.CHANGED}'"
-        )
-        values = {
-            self._q(c): f"p.{self._q(c)}" if c.is_key else f"t.{self._q(c)}"
-            for c in self._registered.columns
-        }
-        return {
-            **values,
-            # Of a key that returned Iterable may have got the new person and holds no other.
-            "_identity": "CASE WHEN t._status IN ('live', 'leaving') "
-            "THEN COALESCE(t._identity, p._identity) ELSE p._identity END",
-            "_status": self._status_in_doubt(),
-            "_dirty": f"CASE WHEN {whole} THEN '*' ELSE {some} END",
-            "_mapping": "COALESCE(t._mapping, 0)",
-            "_episode": "GREATEST(p._episode, t._episode)",
-            "_origin": "COALESCE(t._origin, 'sent')",
-            "_accepted_at": "t._accepted_at",
-            "_run": self._run,
-        }
-
-    def _status_in_doubt(self) -> str:
-        """
-        Give the status of a row in doubt: live, or on its way out.
-
-        Of a row that is no person each episode has a beginning and an end, which may be things of
-        their own in Iterable. Where the end is in doubt, a return is the next episode.
-        """
-        if not self._registered.shape.shares_identity:
-            return "'live'"
-        return (
-            f"CASE WHEN p._op = '{Op.REMOVED}' AND COALESCE(t._episode, 0) <= p._episode "
-            "OR t._status = 'leaving' AND t._episode >= p._episode THEN 'leaving' ELSE 'live' END"
-        )
 
     def _doubt_overwritten(self, session: Session, ranges: Sequence[tuple[int, int]]) -> None:
         # Nobody is overwritten where the plan itself becomes the snapshot: it was empty.
@@ -323,7 +217,7 @@ class Fold:
 
     def _in_doubt(self, session: Session, where: str) -> int:
         leave_marks(self._engine, session, self._registered, plan=self._plan, where=where)
-        return self._write(session, where, self._doubted())
+        return self._write(session, where, self._rows.doubted())
 
     def _write(
         self, session: Session, where: str, new: dict[str, str], *, whole: bool = False
@@ -439,16 +333,6 @@ class Fold:
             f"SELECT e.seq FROM {self._engine.table('batch_exceptions')} e "
             f"WHERE e.run_id = {self._run} AND e.field = '' AND e.outcome IN ({names})"
         )
-
-    def _is_refused(self, column: Column) -> str:
-        return (
-            f"p._seq IN (SELECT e.seq FROM {self._engine.table('batch_exceptions')} e "
-            f"WHERE e.run_id = {self._run} "
-            f"AND e.field = {self._engine.dialect.literal(column.name)})"
-        )
-
-    def _q(self, column: Column) -> str:
-        return self._engine.dialect.quote(column.name)
 
 
 def _within(ranges: Sequence[tuple[int, int]]) -> str:

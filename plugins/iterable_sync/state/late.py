@@ -13,9 +13,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from iterable_sync.state.diff import SEND
 from iterable_sync.state.fold import Fold
 from iterable_sync.state.journal import OPEN, REJECTED
+from iterable_sync.state.plans import SEND
 
 if TYPE_CHECKING:
     from iterable_sync.state.dialects.base import Session, StateEngine

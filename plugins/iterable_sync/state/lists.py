@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iterable_sync.rows import Op, Role
 from iterable_sync.state.claims import LIST
-from iterable_sync.state.diff import SEND
+from iterable_sync.state.plans import SEND
 from iterable_sync.state.transactions import patiently, transact
 
 if TYPE_CHECKING:

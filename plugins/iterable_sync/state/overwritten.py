@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iterable_sync.identity import USER_ID_PREFIX
 from iterable_sync.rows import Op, Role
-from iterable_sync.state.diff import SEND
+from iterable_sync.state.plans import SEND
 
 if TYPE_CHECKING:
     from iterable_sync.state.dialects.base import Session, StateEngine

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iterable_sync.rows import Column, StateType, WireType
 from iterable_sync.state.dialects.base import arrow_schema
-from iterable_sync.state.diff import SEND
+from iterable_sync.state.plans import SEND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

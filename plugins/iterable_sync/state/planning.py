@@ -18,7 +18,7 @@ from iterable_sync.errors import AlreadyRunning, ConfigError, Superseded
 from iterable_sync.failpoints import failpoint
 from iterable_sync.names import check as check_fields
 from iterable_sync.rows import NOT_RENAMED, Role
-from iterable_sync.state import append_only, diff, marker
+from iterable_sync.state import append_only, diff, marker, plans
 from iterable_sync.state.approvals import Approvals
 from iterable_sync.state.claims import check_claimed, claim_brought
 from iterable_sync.state.columns import understand
@@ -36,7 +36,6 @@ from iterable_sync.state.registry import (
     Registered,
     check_owners,
     find,
-    install,
     lock,
     reconcile,
     save,
@@ -45,6 +44,7 @@ from iterable_sync.state.registry import (
 from iterable_sync.state.renames import find_renamed, forget_renamed
 from iterable_sync.state.requeue import Waiting, waiting
 from iterable_sync.state.requires import hold_waiting, required_people
+from iterable_sync.state.schema import install
 from iterable_sync.state.seeding import SEED_IGNORED, is_first, seed
 from iterable_sync.state.stage import Staged, stage
 from iterable_sync.state.traits import widen
@@ -131,7 +131,7 @@ class PlannedRun:
         self.commit_window_s = engine.commit_window_s
         self._token = 0
         self._known: Registered | None = None
-        self._made: diff.Plan | None = None
+        self._made: plans.Plan | None = None
         self._window: Window | None = None
         self._newest: str | None = None
         self.folded = Folded()
@@ -178,7 +178,7 @@ class PlannedRun:
             if not self.is_append_only:
                 self._refuse_older(session)
 
-    def plan(self) -> tuple[Staged, diff.Plan]:
+    def plan(self) -> tuple[Staged, plans.Plan]:
         """
         Stage the model and write the plan.
 
@@ -270,7 +270,7 @@ class PlannedRun:
             )
             if registered.sync_id:
                 self._meet_approvals(session, self._made, snapshot)
-            limit_first(session, self._made, spec.first_sync)
+            limit_first(session, self._made, spec.first_sync, snapshot=snapshot)
             if self._shape.needs_lists:
                 self.audiences = audiences(engine, session, registered, plan_table)
             session.execute(f"DROP TABLE {staged.table}")
@@ -353,7 +353,7 @@ class PlannedRun:
         staged: Staged,
         plan_table: str,
         snapshot: str,
-    ) -> diff.Plan:
+    ) -> plans.Plan:
         if self._window is None:
             return diff.make_plan(
                 self._engine,
@@ -398,9 +398,9 @@ class PlannedRun:
             plan=plan_table,
             snapshot=snapshot,
         )
-        diff.recount(session, self._plan)
+        plans.recount(session, self._plan)
 
-    def _meet_approvals(self, session: Session, plan: diff.Plan, snapshot: str) -> None:
+    def _meet_approvals(self, session: Session, plan: plans.Plan, snapshot: str) -> None:
         """Let go what a person approved, and note a snapshot that is not the sync's."""
         doubted = diff.in_doubt(self._engine, self._registered, snapshot)
         if self._spec.dry_run:
@@ -412,15 +412,15 @@ class PlannedRun:
                     marker.note_lost(self._engine, session, self._sync_id)
                 self.lease.check(session)
         if plan.approved:
-            diff.recount(session, plan)
-        if plan.total(route=diff.STILL_REJECTED):
+            plans.recount(session, plan)
+        if plan.total(route=plans.STILL_REJECTED):
             self.waiting = waiting(self._engine, session, self._sync_id, plan.table)
 
     def hold(self, ops: Sequence[Op], guard: str) -> int:
         """Hold the planned changes of some kinds, but for approved ones; give their number."""
         but_for = self._approvals.let_through(guard)
         with self._engine.session() as session:
-            return diff.hold(session, self._plan, ops, guard, but_for=but_for)
+            return plans.hold(session, self._plan, ops, guard, but_for=but_for)
 
     def recognise_project(self, channels: Collection[int]) -> Seen:
         """Compare the project's channels with those that it had."""
@@ -437,7 +437,7 @@ class PlannedRun:
         return self._known
 
     @property
-    def _plan(self) -> diff.Plan:
+    def _plan(self) -> plans.Plan:
         if self._made is None:
             raise RuntimeError("there is no plan yet: plan() comes first")
         return self._made

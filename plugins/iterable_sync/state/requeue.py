@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iterable_sync.errors import ConfigError
 from iterable_sync.rows import Op
-from iterable_sync.state.diff import STILL_REJECTED
+from iterable_sync.state.plans import STILL_REJECTED
 from iterable_sync.state.registry import the_sync
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from iterable_sync.errors import ConfigError
 from iterable_sync.guards import WAITING
 from iterable_sync.identity import EMAIL_PREFIX
 from iterable_sync.rows import Op, ProjectType
-from iterable_sync.state import diff
+from iterable_sync.state import diff, plans
 from iterable_sync.state.moved import remove_stranded
 from iterable_sync.state.registry import the_sync
 
@@ -69,7 +69,7 @@ def hold_waiting(
     session: Session,
     spec: SyncSpec,
     registered: Registered,
-    plan: diff.Plan,
+    plan: plans.Plan,
     *,
     people: str | None,
     snapshot: str,
@@ -92,21 +92,21 @@ def hold_waiting(
     )
     # As it stands, and never negated: only so do engines make one join of it.
     waits = (
-        f"p._op <> '{Op.REMOVED}' AND p._route = '{diff.SEND}' "
+        f"p._op <> '{Op.REMOVED}' AND p._route = '{plans.SEND}' "
         f"AND p._identity LIKE '{EMAIL_PREFIX}%' AND NOT {is_there}"
     )
     if registered.sync_id:
         _let_return(engine, session, registered, plan, is_there)
         _discount_doubted(engine, session, registered, plan, snapshot, waits)
     held = session.execute(
-        f"UPDATE {plan.table} AS p SET _route = '{diff.HELD}{WAITING}' WHERE {waits}"
+        f"UPDATE {plan.table} AS p SET _route = '{plans.HELD}{WAITING}' WHERE {waits}"
     )
     if held and plan.removes_people:
-        remove_stranded(session, plan.table, send=diff.SEND, ignore=diff.IGNORE)
+        remove_stranded(session, plan.table, send=plans.SEND, ignore=plans.IGNORE)
     if registered.sync_id:
         _expire(engine, session, spec, registered, plan)
-    diff.recount(session, plan)
-    if waiting := plan.total(route=f"{diff.HELD}{WAITING}"):
+    plans.recount(session, plan)
+    if waiting := plan.total(route=f"{plans.HELD}{WAITING}"):
         plan.notes.append(
             f"{waiting} rows wait for people whom the sync {spec.requires!r} has not had accepted; "
             "they go by themselves in the first run after that"
@@ -117,17 +117,17 @@ def _let_return(
     engine: StateEngine,
     session: Session,
     registered: Registered,
-    plan: diff.Plan,
+    plan: plans.Plan,
     is_there: str,
 ) -> None:
     """Send what waited for too long, now that its person is there."""
     if registered.is_append_only:
         return
     session.execute(
-        f"UPDATE {plan.table} AS p SET _route = '{diff.SEND}' "
+        f"UPDATE {plan.table} AS p SET _route = '{plans.SEND}' "
         f"FROM {engine.table('rejections')} r WHERE r.sync_id = {registered.sync_id} "
-        f"AND r.field = '' AND r.key = p._key AND '{diff.REJECT}' || r.reason = '{diff.EXPIRED}' "
-        f"AND p._route = '{diff.STILL_REJECTED}' AND p._op <> '{Op.REMOVED}' AND {is_there}"
+        f"AND r.field = '' AND r.key = p._key AND '{plans.REJECT}' || r.reason = '{plans.EXPIRED}' "
+        f"AND p._route = '{plans.STILL_REJECTED}' AND p._op <> '{Op.REMOVED}' AND {is_there}"
     )
 
 
@@ -135,7 +135,7 @@ def _discount_doubted(
     engine: StateEngine,
     session: Session,
     registered: Registered,
-    plan: diff.Plan,
+    plan: plans.Plan,
     snapshot: str,
     waits: str,
 ) -> None:
@@ -153,12 +153,12 @@ def _expire(
     session: Session,
     spec: SyncSpec,
     registered: Registered,
-    plan: diff.Plan,
+    plan: plans.Plan,
 ) -> None:
     session.execute(
-        f"UPDATE {plan.table} AS p SET _route = '{diff.EXPIRED}' "
+        f"UPDATE {plan.table} AS p SET _route = '{plans.EXPIRED}' "
         f"FROM {engine.table('held_keys')} h WHERE h.sync_id = {registered.sync_id} "
         f"AND h.key = p._key AND h.op = p._op AND h.guard = '{WAITING}' "
-        f"AND p._route = '{diff.HELD}{WAITING}' "
+        f"AND p._route = '{plans.HELD}{WAITING}' "
         f"AND h.held_at < now() - {spec.max_wait_s} * INTERVAL '1 second'"
     )

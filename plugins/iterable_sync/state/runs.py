@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from iterable_sync.failpoints import failpoint
-from iterable_sync.state import append_only, diff, journal, late, marker
+from iterable_sync.state import append_only, journal, late, marker, plans
 from iterable_sync.state.fold import Fold, Folded
 from iterable_sync.state.lists import Membership, memberships
 from iterable_sync.state.plan_rows import read_rows
@@ -111,7 +111,7 @@ class SyncState(PlannedRun):
             gaps = journal.unsettled(self._engine, session, self.run_id, self._plan.last_seq)
             missed = "".join(f"_seq BETWEEN {lo} AND {hi} OR " for lo, hi in gaps)
             rows = session.rows(
-                f"SELECT _op, count(*) FROM {self._plan.table} WHERE _route = '{diff.SEND}' "
+                f"SELECT _op, count(*) FROM {self._plan.table} WHERE _route = '{plans.SEND}' "
                 f"AND ({missed}_seq IN (SELECT seq "
                 f"FROM {self._engine.table('batch_exceptions')} WHERE run_id = '{self.run_id}' "
                 "AND field = '' AND outcome NOT IN "
