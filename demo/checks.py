@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import expectation
+from state_tables import SYNCS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from expectation import Expected, Profile
     from state_tables import Kept, SyncRun
+
+# A request in the sandbox's own history.
+Request = dict[str, Any]
 
 # Numbers and texts can be written in more than one way.
 _MORE_BYTES = 1.05
@@ -37,31 +41,60 @@ class Sent:
     bytes_of_whole_rows: int
 
 
-def everyone_arrived(done: SyncRun, users: int) -> list[str]:
-    """Give what is wrong with a first run: everyone is new and accepted."""
-    wrong = _ended_well(done)
-    for name in ("queried", "added", "accepted"):
-        if done.counts[name] != users:
-            wrong.append(f"{name} is {done.counts[name]:,} on day 1, and the shop has {users:,}")
-    return wrong
+def by_sync(
+    runs: Sequence[SyncRun], writes: Sequence[Request]
+) -> tuple[dict[str, list[Request]], list[str]]:
+    """
+    Tell which sync the requests of a day are of, by the times at which it ran.
+
+    Returns:
+        Sync -> its requests in their order; and what is wrong: a request of no sync.
+    """
+    found = {
+        run.sync: [one for one in writes if run.started_at <= one["wall_time"] <= run.ended_at]
+        for run in runs
+    }
+    stray = len(writes) - sum(map(len, found.values()))
+    return found, [f"{stray:,} requests came while no sync ran"] if stray else []
+
+
+def all_ended_well(runs: Sequence[SyncRun]) -> list[str]:
+    """Give what is wrong with a day: each sync runs once, in their order, and is done."""
+    syncs = [run.sync for run in runs]
+    wrong = [
+        f"the run {run.run_id} of {run.sync} ended {run.end!r}"
+        for run in runs
+        if run.end != "clean"
+    ]
+    return wrong if syncs == list(SYNCS) else [f"these syncs have run: {', '.join(syncs)}", *wrong]
+
+
+def everything_arrived(runs: Sequence[SyncRun], now: Expected) -> list[str]:
+    """Give what is wrong with a first day: every row is new and accepted."""
+    return [
+        f"{name} of {run.sync} is {run.counts[name]:,} on day 1, and the shop has {rows:,}"
+        for run in runs
+        for rows in [now.rows[run.sync]]
+        for name in ("queried", "added", "accepted")
+        if run.counts[name] != rows
+    ]
 
 
 def only_changes_were_sent(
-    done: SyncRun,
-    writes: Sequence[Mapping[str, Any]],
+    writes: Sequence[Request],
     now: Expected,
     changes: Mapping[str, Profile],
     kept: Kept,
 ) -> tuple[Sent, list[str]]:
     """
-    Compare the requests of a run with the changes of a day.
+    Compare the requests of users with the changes of a day.
 
     Args:
-        writes: the sandbox's requests; they name the users they changed.
+        writes: they name the users they changed.
 
         changes: the changed fields of the warehouse, by userId.
     """
-    wrong = _ended_well(done)
+    wrong = []
     expected = set(changes) - set(kept.rejected) - set(kept.held)
     written = {key for request in writes for key in request["keys"]}
     if missing := expected - written:
@@ -75,7 +108,7 @@ def only_changes_were_sent(
     return (
         Sent(
             users=sum(request["rows"] for request in writes),
-            of_users=now.rows,
+            of_users=now.rows["users"],
             bytes=received,
             bytes_of_whole_rows=expectation.bytes_to_send(now.profiles, changes),
         ),
@@ -83,13 +116,49 @@ def only_changes_were_sent(
     )
 
 
-def nothing_was_sent(done: SyncRun, writes: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Give what is wrong with a run of an unchanged warehouse."""
-    wrong = _ended_well(done)
-    if paths := [request["path"] for request in writes]:
-        wrong.append(f"nothing had changed, and {len(paths):,} write requests were sent: {paths}")
+def only_news_was_sent(
+    writes: Mapping[str, Sequence[Request]], people: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """
+    Compare the requests of the other syncs with the changes of a day.
+
+    Args:
+        people: whom the rows are about that there are to send, by sync.
+    """
+    wrong = []
+    for sync, expected in people.items():
+        written = {key for request in writes[sync] for key in request["keys"]}
+        rows = sum(request["rows"] for request in writes[sync])
+        if missing := set(expected) - written:
+            wrong.append(f"{sync}: what is new of {len(missing):,} people was in no request")
+        if unasked := written - set(expected):
+            wrong.append(f"{sync}: {len(unasked):,} people were sent of whom nothing is new")
+        if rows != len(expected):
+            wrong.append(f"{sync}: {rows:,} rows were sent, and {len(expected):,} are new")
     return wrong
 
 
-def _ended_well(done: SyncRun) -> list[str]:
-    return [] if done.end == "clean" else [f"the run {done.run_id} ended {done.end!r}"]
+def refilled_carts(
+    writes: Mapping[str, Sequence[Request]], now: Expected, before: Expected
+) -> tuple[int, list[str]]:
+    """
+    Look after whom a purchase has emptied a cart that the warehouse still has.
+
+    Returns:
+        How many of these carts are as on the day before, so that only the purchase is why they are
+        sent; and what is wrong: one that was not sent after the purchase.
+    """
+    bought = {key: request["seq"] for request in writes["orders"] for key in request["keys"]}
+    filled = {key: request["seq"] for request in writes["carts"] for key in request["keys"]}
+    emptied = [who for who in bought if now.carts.get(who)]
+    late = [who for who in emptied if filled.get(who, 0) < bought[who]]
+    unchanged = [who for who in emptied if now.carts[who] == before.carts.get(who)]
+    return len(unchanged), [f"{len(late):,} carts were not sent after a purchase"] if late else []
+
+
+def nothing_was_sent(writes: Sequence[Request]) -> list[str]:
+    """Give what is wrong with a day of an unchanged warehouse."""
+    paths = sorted({request["path"] for request in writes})
+    if not paths:
+        return []
+    return [f"nothing had changed, and {len(writes):,} write requests were sent: {paths}"]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import requests
 
+from expectation import AUDIENCES
 from processes import DemoFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from expectation import Items, Membership, Profile, Record
     from processes import Processes
 
 # The sandbox's own key: it opens nothing else.
@@ -27,7 +31,36 @@ _MANAGED = frozenset(
     {"signupDate", "signupSource", "profileUpdatedAt", "itblInternal", "itblUserId"}
 )
 
-Profile = dict[str, Any]
+_MANAGED_OF_EVENTS = frozenset(
+    {"key", "id", "email", "eventType", "eventUpdatedAt", "itblInternal"}
+)
+_CART = "shoppingCartItems"
+# Iterable makes one of each cart that it gets.
+_CART_EVENT = "updateCart"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """
+    What Iterable holds, without what it keeps by itself.
+
+    Args:
+        profiles: by userId or else e-mail, without memberships and carts.
+
+        memberships: the fields of audiences that people have.
+
+        purchases: by their ids.
+
+        carts: of those who have, or had, one.
+
+        events: by the id of the view, or what else tells them apart.
+    """
+
+    profiles: dict[str, Profile]
+    memberships: dict[Membership, Any]
+    purchases: dict[str, Record]
+    carts: dict[str, Items]
+    events: dict[str, Record]
 
 
 class LocalIterable:
@@ -44,15 +77,29 @@ class LocalIterable:
         # Not through a proxy that is set for the rest of the world.
         self._session.trust_env = False
 
-    def profiles(self) -> dict[str, Profile]:
-        """Give the fields of every profile, by userId or else e-mail, without the managed ones."""
-        users = self._control("state")["users"]
-        return {
-            user["key"]: {
-                name: value for name, value in user["dataFields"].items() if name not in _MANAGED
-            }
-            for user in users
-        }
+    def contents(self) -> Contents:
+        """Give all that it holds."""
+        state = self._control("state")
+        fields = {user["key"]: user["dataFields"] for user in state["users"]}
+        apart = {*_MANAGED, *AUDIENCES, _CART}
+        return Contents(
+            profiles={
+                key: {name: value for name, value in of.items() if name not in apart}
+                for key, of in fields.items()
+            },
+            memberships={
+                (key, name): of[name]
+                for key, of in fields.items()
+                for name in AUDIENCES & of.keys()
+            },
+            purchases=_told_apart((row["id"], row) for row in state["purchases"]),
+            carts={key: of[_CART] for key, of in fields.items() if _CART in of},
+            events=_told_apart(
+                (row["dataFields"].get("view_id") or row["id"], row)
+                for row in state["events"]
+                if row["eventName"] != _CART_EVENT
+            ),
+        )
 
     def profile(self, user_id: str) -> Profile:
         """Give one profile by Iterable's public API."""
@@ -85,6 +132,15 @@ class LocalIterable:
         except requests.RequestException as error:
             raise DemoFailed(f"the sandbox gave no answer: {type(error).__name__}") from error
         return answer.json()
+
+
+def _told_apart(rows: Iterable[tuple[str, Record]]) -> dict[str, Record]:
+    """Give events by their names; one that is there twice is not the first one."""
+    found: dict[str, Record] = {}
+    for name, row in rows:
+        own = name if name not in found else f"{name}, once more as {row['id']}"
+        found[own] = {part: row[part] for part in row if part not in _MANAGED_OF_EVENTS}
+    return found
 
 
 def start(processes: Processes, folder: Path) -> LocalIterable:

@@ -13,44 +13,95 @@ from rich.text import Text
 from iterable_sync.reasons import reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from typing import Any
 
     from rich.console import Console
 
+    from expectation import Membership
     from processes import DemoFailed
-    from read_back import ReadBack
+    from read_back import ReadBack, Told
     from state_tables import SyncRun
 
-_LEFT = ("queried", "unchanged", "added", "changed", "removed")
-_RIGHT = ("accepted", "rejected", "still_rejected", "held", "requests")
+# Each a line of the table; what comes in and what goes out are counted apart, and shown as one.
+_LINES = {
+    "queried": ("queried",),
+    "unchanged": ("unchanged",),
+    "added": ("added",),
+    "changed": ("changed",),
+    "removed": ("removed",),
+    "accepted": ("accepted", "removed_accepted"),
+    "rejected": ("rejected", "removed_rejected"),
+    "still rejected": ("still_rejected",),
+    "held": ("held", "removed_held"),
+    "requests": ("requests",),
+}
 _TAIL_LINES = 40
 _NAMED_KEYS = 10
 
 
-def run(console: Console, title: str, words: str, done: SyncRun, *, total_s: float) -> None:
-    """Print the table of a run, with why rows were rejected below it."""
-    table = Table(box=box.ROUNDED, show_header=False, pad_edge=True)
-    for justify in ("left", "right", "left", "right"):
-        table.add_column(justify=justify, min_width=9)
-    for left, right in zip(_LEFT, _RIGHT, strict=True):
-        table.add_row(left, _count(done, left), right.replace("_", " "), _count(done, right))
-    kilobytes = f"{done.counts['bytes_sent'] / 1000:,.1f}"
-    table.add_row("seconds", f"{done.seconds:.1f}", "kB sent", kilobytes)
+def day(
+    console: Console, title: str, words: str, runs: Sequence[SyncRun], *, total_s: float
+) -> None:
+    """Print the table of a day, a column for each sync, with why rows were rejected below it."""
+    table = Table(box=box.ROUNDED, pad_edge=True)
+    table.add_column()
+    for one in runs:
+        table.add_column(one.sync, justify="right", min_width=9)
+    for line, names in _LINES.items():
+        table.add_row(line, *(_count(sum(one.counts[n] for n in names)) for one in runs))
+    table.add_row("seconds", *(f"{one.seconds:.1f}" for one in runs))
+    table.add_row("kB sent", *(f"{one.counts['bytes_sent'] / 1000:,.1f}" for one in runs))
     console.print(
         f"\n[bold]{title}[/bold]  {words} [dim]({total_s:.0f} s with Airflow's own start)[/dim]"
     )
     console.print(table)
-    for reason, rows in done.reasons.items():
-        console.print(f"  {rows:,} rejected: {_words(reason)}")
-    if lacking := done.counts["fields_rejected"]:
-        console.print(f"  {lacking:,} accepted without a field that Iterable would not take")
-    if ignored := done.counts["removed_ignored"]:
-        console.print(f"  {ignored:,} removed stay in Iterable: on_remove is 'ignore'")
+    for one in runs:
+        for reason, rows in one.reasons.items():
+            console.print(f"  {one.sync}: {rows:,} rejected: {_words(reason)}")
+        if lacking := one.counts["fields_rejected"]:
+            console.print(
+                f"  {one.sync}: {lacking:,} accepted without a field that Iterable would not take"
+            )
+        if ignored := one.counts["removed_ignored"]:
+            console.print(
+                f"  {one.sync}: {ignored:,} removed stay in Iterable: on_remove is 'ignore'"
+            )
+
+
+def audiences(
+    console: Console, before: Mapping[Membership, Any], now: Mapping[Membership, Any]
+) -> None:
+    """Print who came into which audience and who left it, as Iterable's profiles have it."""
+    console.print("  Audiences, as fields of the profiles in Iterable:")
+    names = sorted({name for _, name in now})
+    width = max(map(len, names))
+    for name in names:
+        was, is_in = (
+            {who for (who, field), value in of.items() if field == name and value}
+            for of in (before, now)
+        )
+        console.print(
+            f"    {name.ljust(width)}  {len(is_in):,} in it: "
+            f"{len(is_in - was):,} came, {len(was - is_in):,} left"
+        )
+
+
+def told(console: Console, results: Sequence[Told]) -> None:
+    """Print how both sides compare in what is about users, and name what is not alike."""
+    for one in results:
+        style = "green" if one.holds else "red"
+        console.print(
+            f"[bold {style}]Iterable holds {one.found:,} of {one.wanted:,} {one.what}"
+            f"[/bold {style}]"
+        )
+        if one.wrong:
+            console.print(f"  [red]differ, and nothing says why: {_some(one.wrong)}[/red]")
 
 
 def read_back(console: Console, result: ReadBack) -> None:
-    """Print how both sides compare, and name what is not alike."""
+    """Print how both sides compare in users, and name what is not alike."""
     style = "green" if result.holds else "red"
     console.print(
         f"\n[bold {style}]Iterable holds what the warehouse says: "
@@ -91,8 +142,7 @@ def pointers(console: Console, head: str, places: Mapping[str, str]) -> None:
         console.print(line, soft_wrap=True)
 
 
-def _count(done: SyncRun, name: str) -> str:
-    value = done.counts[name]
+def _count(value: int) -> str:
     return f"[bold]{value:,}[/bold]" if value else "[dim]0[/dim]"
 
 

@@ -32,6 +32,7 @@ TABLES = {
     "orders": "orders.sql",
     "carts": "carts.sql",
     "cart_items": "cart_items.sql",
+    "page_views": "page_views.sql",
 }
 
 # From day 2 on one row each; what is wrong with it is said in users.sql.

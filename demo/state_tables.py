@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MISSING_KEY = "missing_key"
+# In the order in which the DAG runs them.
+SYNCS = ("users", "audiences", "orders", "carts", "events")
 
 
 @dataclass(frozen=True)
@@ -20,24 +22,33 @@ class SyncRun:
     One row of the table ``runs``.
 
     Args:
+        sync: what the sync is called in :data:`SYNCS`.
+
         end: ``clean``, ``held`` and so on.
 
-        seconds: from the start of the sync to its end, without Airflow's own.
+        started_at, ended_at: of the sync, without Airflow's own; Unix time, seconds.
 
         reasons: why rows were rejected in this run -> how many.
     """
 
     run_id: str
+    sync: str
     end: str
-    seconds: float
+    started_at: float
+    ended_at: float
     counts: dict[str, int]
     reasons: dict[str, int]
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.ended_at - self.started_at
 
 
 @dataclass(frozen=True)
 class Kept:
     """
-    The keys that Iterable does not have as the warehouse says, as state knows them now.
+    The users whom Iterable does not have as the warehouse says, as state knows them now.
 
     Args:
         rejected: key -> reason.
@@ -56,29 +67,33 @@ def runs(state: Path) -> list[SyncRun]:
     """Give all runs that have ended, the oldest first."""
     with duckdb.connect(str(state), read_only=True) as connection:
         rows = connection.execute(
-            "SELECT run_id, state, epoch(ended_at) - epoch(started_at), counts FROM runs "
-            "WHERE counts IS NOT NULL ORDER BY started_at"
+            "SELECT run_id, split_part(sync, '.', 2), state, epoch(started_at), epoch(ended_at), "
+            "counts FROM runs JOIN syncs USING (sync_id) WHERE counts IS NOT NULL "
+            "ORDER BY started_at"
         ).fetchall()
         rejected = connection.execute(
             "SELECT run_id, reason, count(*) FROM rejections WHERE field = '' GROUP BY ALL "
             "ORDER BY 3 DESC, 2"
         ).fetchall()
     found = []
-    for run_id, end, seconds, text in rows:
+    for run_id, sync, end, started_at, ended_at, text in rows:
         counts = json.loads(text)
         reasons = {reason: n for run, reason, n in rejected if run == run_id}
         # A row without a key cannot be listed by key: it is counted only.
         if without_key := counts["rejected"] - sum(reasons.values()):
             reasons[MISSING_KEY] = without_key
-        found.append(SyncRun(run_id, end, seconds, counts, reasons))
+        found.append(SyncRun(run_id, sync, end, started_at, ended_at, counts, reasons))
     return found
 
 
 def kept(state: Path) -> Kept:
-    """Give what is rejected or held now."""
+    """Give which users are rejected or held now."""
     with duckdb.connect(str(state), read_only=True) as connection:
-        rejections = connection.execute("SELECT key, field, reason FROM rejections").fetchall()
-        held = connection.execute("SELECT key, guard FROM held_keys").fetchall()
+        of_users = "JOIN syncs USING (sync_id) WHERE object = 'users'"
+        rejections = connection.execute(
+            f"SELECT key, field, reason FROM rejections {of_users}"
+        ).fetchall()
+        held = connection.execute(f"SELECT key, guard FROM held_keys {of_users}").fetchall()
     fields: dict[str, dict[str, str]] = {}
     for key, field, reason in rejections:
         if field:

@@ -6,7 +6,8 @@
 -- Freshness: the day asked for, counted from 2026-01-01, which is day 1
 --
 -- Reads users. Parameters: users and day, as in diary.sql. One customer in 25 uses the cart; it is
--- another one every third day, and away for three days of fifteen.
+-- another one every third day, and away for three days of fifteen. They are customers some of whom
+-- buy something on day 2 while their cart stays as it is.
 WITH
 numbered AS (
     SELECT
@@ -24,7 +25,7 @@ versions AS (
         i,
         CAST(floor((floor(i / 25.0) + {{ params.day }}) / 3.0) AS bigint) AS version
     FROM numbered
-    WHERE i % 25 = 3 AND i <= {{ params.users }}
+    WHERE i % 25 = 15 AND i <= {{ params.users }}
 )
 
 SELECT

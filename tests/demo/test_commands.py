@@ -93,13 +93,24 @@ def test_the_demo_shows_three_runs_and_leaves_nothing(demo: Callable[..., Demo])
         shown.text,
         (
             "Day 1",
+            "users",
+            "audiences",
+            "orders",
+            "carts",
+            "events",
+            "Audiences, as fields of the profiles in Iterable",
             "Day 2",
             "changed fields only",
+            "Put back, unchanged in the warehouse: 1",
             "For example u",
             "*** -> ",
             "Day 2 once more",
             "0 write requests reached Iterable",
             "Iterable holds what the warehouse says: 203 of 203 users",
+            "Iterable holds 88 of 88 memberships",
+            "Iterable holds 8 of 8 purchases",
+            "Iterable holds 7 of 7 carts",
+            "Iterable holds 44 of 44 events",
             "make demo-ui",
         ),
     ), shown.text
@@ -134,9 +145,7 @@ def test_the_pages_open_and_end_with_ctrl_c(
 
     token = requests.get(f"{airflow}/auth/token", timeout=30).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
-    runs = requests.get(
-        f"{airflow}/api/v2/dags/iterable_users/dagRuns", headers=headers, timeout=30
-    )
+    runs = requests.get(f"{airflow}/api/v2/dags/iterable_shop/dagRuns", headers=headers, timeout=30)
     errors = requests.get(f"{airflow}/api/v2/plugins/importErrors", headers=headers, timeout=30)
     states = [requests.get(page, timeout=30).status_code for page in (airflow, dag, sandbox)]
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import itertools
 import re
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,94 +12,20 @@ import jinja2
 import psycopg
 import pytest
 
+import shop
+from demo.shop_rows import EMAIL_CHANGES, USERS, Row, digest, rows, users_of
 from iterable_sync.model import author_names, check_select, match_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
-
-Row = dict[str, Any]
-
-
-def load_shop() -> ModuleType:
-    # demo/ is no package and not on the path: it is a script beside the product.
-    spec = importlib.util.spec_from_file_location("demo_shop", ROOT / "demo" / "shop.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-shop = load_shop()
-
-# Engines print instants, lists and JSON differently; everything else is fetched as it is.
-USERS = """
-SELECT user_id, email, first_name, last_name, phone, locale, time_zone, country, city,
-    CAST(address AS text) AS address, birth_date,
-    CAST(signed_up_at AT TIME ZONE 'UTC' AS text) AS signed_up_at,
-    CAST(last_order_at AT TIME ZONE 'UTC' AS text) AS last_order_at,
-    order_count, lifetime_value, average_order_value, loyalty_points, is_vip, plan, score,
-    email_opt_in, sms_opt_in,
-    coalesce(array_to_string(favourite_categories, ','), '') AS favourite_categories,
-    CAST(updated_at AT TIME ZONE 'UTC' AS text) AS updated_at
-FROM users ORDER BY email
-"""
-EMAIL_CHANGES = """
-SELECT user_id, old_email, new_email, CAST(changed_at AT TIME ZONE 'UTC' AS text) AS changed_at
-FROM email_changes ORDER BY changed_at, user_id
-"""
-ORDERS = """
-SELECT order_id, user_id, email, CAST(ordered_at AT TIME ZONE 'UTC' AS text) AS ordered_at,
-    total, is_refunded, coupon, campaign_id
-FROM orders ORDER BY order_id
-"""
-ORDER_ITEMS = """
-SELECT order_id, line_no, user_id, CAST(ordered_at AT TIME ZONE 'UTC' AS text) AS ordered_at,
-    product_id, name, category, price, quantity
-FROM order_items ORDER BY order_id, line_no
-"""
-CARTS = """
-SELECT user_id, email, version, CAST(updated_at AT TIME ZONE 'UTC' AS text) AS updated_at
-FROM carts ORDER BY user_id
-"""
-CART_ITEMS = "SELECT * FROM cart_items ORDER BY user_id, product_id"
-DIARY = "SELECT day, person, kind, luck FROM shop_diary ORDER BY day, person"
-
-
-@pytest.fixture
-def duck() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        yield connection
 
 
 @pytest.fixture
 def postgres(postgres_db: str) -> Iterator[psycopg.Connection]:
     with psycopg.connect(postgres_db) as connection:
         yield connection
-
-
-def rows(connection: Any, sql: str) -> list[Row]:
-    result = connection.execute(sql)
-    names = [column[0] for column in result.description]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-
-
-def digest(connection: Any) -> dict[str, tuple[int, str]]:
-    found = {}
-    for sql in (USERS, EMAIL_CHANGES, DIARY, ORDERS, ORDER_ITEMS, CARTS, CART_ITEMS):
-        table = sql.split("FROM ")[1].split()[0]
-        lines = sorted(repr(row) for row in rows(connection, sql))
-        found[table] = (len(lines), hashlib.sha256("\n".join(lines).encode()).hexdigest())
-    return found
-
-
-def users_of(connection: Any, *, users: int, day: int) -> dict[str | None, Row]:
-    """Make the shop and give its users by their key."""
-    shop.create_shop(connection, "duckdb", users, day)
-    return {row["user_id"]: row for row in rows(connection, USERS)}
 
 
 def is_bad(user: Row) -> bool:
@@ -389,33 +312,6 @@ def test_command_fills_postgres(postgres_db: str, capsys: pytest.CaptureFixture[
     assert "day 1: shop_diary 0, users 200, email_changes 0" in capsys.readouterr().out
     with psycopg.connect(postgres_db) as connection:
         assert len(rows(connection, USERS)) == 200
-
-
-def test_orders_stay_and_carts_come_and_go(duck: duckdb.DuckDBPyConnection):
-    """Each day has new orders and refunds of old ones; carts are emptied, vanish and return."""
-    totals, carts = [], []
-    for day in (1, 2, 3):
-        shop.create_shop(duck, "duckdb", 2000, day)
-        totals.append({row["order_id"]: row["total"] for row in rows(duck, ORDERS)})
-        carts.append({row["user_id"]: row["version"] for row in rows(duck, CARTS)})
-    filled = {row["user_id"] for row in rows(duck, CART_ITEMS)}
-
-    assert [40, 80, 120] == [len(of_day) for of_day in totals]
-    for before, after in pairwise(totals):
-        changed = {number for number in before if before[number] != after[number]}
-        assert before.keys() < after.keys()
-        assert changed
-        assert {0} == {after[number] for number in changed}
-    for before, after in pairwise(carts):
-        assert before.keys() - after.keys()
-        assert after.keys() - before.keys()
-        assert any(before[who] != after[who] for who in before.keys() & after.keys())
-    assert filled < carts[-1].keys()
-    (sums,) = duck.execute(
-        "SELECT count(*) FROM orders o WHERE NOT is_refunded AND total <> "
-        "(SELECT sum(price * quantity) FROM order_items i WHERE i.order_id = o.order_id)"
-    ).fetchone()
-    assert sums == 0
 
 
 def test_model_of_users_runs_on_both_engines_under_one_set_of_names(

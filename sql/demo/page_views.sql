@@ -1,0 +1,68 @@
+-- Demo shop: the pages that customers have looked at.
+--
+-- Grain:     one view of one page by one customer
+-- Key:       view_id
+-- Owner:     demo/shop.py, which fills the table page_views with it
+-- Freshness: the day asked for; a view never changes afterwards
+--
+-- Reads users. Parameters: users and day, as in diary.sql. One customer in eight looks at a page a
+-- day. Who has left the shop is in no table of it, so their views are not here either.
+WITH
+days AS (
+    SELECT CAST(day AS bigint) AS day
+    FROM generate_series(1, {{ params.day }}) AS d (day)
+),
+
+people AS (
+    SELECT
+        user_id,
+        email,
+        signed_up_at,
+        CAST(substr(user_id, 2) AS bigint) AS i
+    FROM users
+    WHERE user_id LIKE 'u%'
+),
+
+seeds AS (
+    SELECT
+        p.*,
+        d.day,
+        (p.i * 48271 + d.day * 69621 + 41) % 1073741789 AS s
+    FROM people AS p
+    CROSS JOIN days AS d
+    -- A day begins at midnight in UTC; 2026-01-01 is day 1.
+    WHERE p.signed_up_at < to_timestamp(1767139200 + (d.day + 1) * 86400)
+),
+
+lucks AS (
+    SELECT
+        seeds.*,
+        (s + 167) * (s + 83003) % 1073741789 * (s + 430007) % 1073741789 AS luck
+    FROM seeds
+),
+
+views AS (
+    SELECT
+        lucks.*,
+        -- Seven of them, since every luck here is a multiple of eight.
+        split_part(
+            'Garden,Books,Toys,Music,Sports,Kitchen,Pets', ',', CAST(luck % 7 + 1 AS integer)
+        ) AS page
+    FROM lucks
+    WHERE luck % 8 = 0
+)
+
+SELECT
+    'v' || CAST(day AS text) || '-' || CAST(i AS text) AS view_id,
+    user_id,
+    email,
+    to_timestamp(1767139200 + day * 86400 + luck % 86400) AS viewed_at,
+    CASE WHEN luck % 3 = 0 THEN CAST(4000 + luck % 5 AS bigint) END AS campaign_id,
+    'https://shop.example.com/' || lower(page) AS url,
+    page AS title,
+    CASE WHEN luck % 5 = 0 THEN 'https://search.example.org/' END AS referrer,
+    CAST(luck % 240 + 3 AS integer) AS seconds_on_page,
+    CASE
+        WHEN luck % 3 = 0 THEN CAST('{"source":"newsletter","medium":"email"}' AS json)
+    END AS utm
+FROM views
