@@ -154,8 +154,7 @@ class Expected:
         Give who has to be in the requests of a day, by sync, once for each row that is sent.
 
         All memberships of a person are one row. The cart of a person who has bought something is
-        sent although nothing in it has changed, for the purchase has emptied it; and so is that of
-        a person whose e-mail has changed, which is in the row of the cart.
+        sent although nothing in it has changed, for the purchase has emptied it.
         """
         buyers = [
             said["userId"]
@@ -164,11 +163,6 @@ class Expected:
         ]
         carts = {who for who, items in self.carts.items() if items != before.carts.get(who)}
         carts |= before.carts.keys() - self.carts.keys()
-        renamed = {
-            who
-            for who in self.profiles.keys() & before.profiles.keys()
-            if self.profiles[who].get("email") != before.profiles[who].get("email")
-        }
         return {
             "audiences": sorted(
                 {
@@ -178,7 +172,7 @@ class Expected:
                 }
             ),
             "orders": sorted(buyers),
-            "carts": sorted(carts | (self.carts.keys() & {*buyers, *renamed})),
+            "carts": sorted(carts | (self.carts.keys() & set(buyers))),
             "events": sorted(
                 said["userId"] for view, said in self.events.items() if view not in before.events
             ),

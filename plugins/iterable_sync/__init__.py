@@ -8,36 +8,45 @@ shells over it. Nothing heavy is imported before a name is used.
 from __future__ import annotations
 
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 __version__ = "0.1.0"
 
-_PUBLIC = {
-    "IterableAudiencesOperator": "iterable_sync.operators.audiences",
-    "IterableCartsOperator": "iterable_sync.operators.carts",
+
+def _operators_of_objects() -> dict[str, str]:
+    """Find the operators of sync objects: a file of the object's name, and a class of that name."""
+    objects, operators = (
+        {found.name for found in iter_modules([f"{folder}/{kind}" for folder in __path__])}
+        for kind in ("objects", "operators")
+    )
+    return {
+        f"Iterable{name.title().replace('_', '')}Operator": f"{__name__}.operators.{name}"
+        for name in objects & operators
+    }
+
+
+PUBLIC_NAMES = {
     "IterableClient": "iterable_sync.client",
-    "IterableEventsOperator": "iterable_sync.operators.events",
     "IterableHook": "iterable_sync.hooks.iterable",
-    "IterableListsOperator": "iterable_sync.operators.lists",
-    "IterableOrdersOperator": "iterable_sync.operators.orders",
     "IterableReleaseOperator": "iterable_sync.operators.release",
     "IterableRequeueOperator": "iterable_sync.operators.requeue",
     "IterableSettleSensor": "iterable_sync.operators.settle",
     "IterableSyncOperator": "iterable_sync.operators.sync",
-    "IterableTraitsOperator": "iterable_sync.operators.traits",
-    "IterableUsersOperator": "iterable_sync.operators.users",
     "RunReport": "iterable_sync.rows",
     "SyncSpec": "iterable_sync.spec",
     "run_sync": "iterable_sync.run",
+    **_operators_of_objects(),
 }
+"""What can be imported from here, and the module that it is in."""
 
-__all__ = ["__version__", "get_provider_info", *sorted(_PUBLIC)]  # noqa: PLE0604 - lazy names
+__all__ = ["__version__", "get_provider_info", *sorted(PUBLIC_NAMES)]  # noqa: PLE0604 - lazy names
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
-    if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
+    if name in PUBLIC_NAMES:
+        return getattr(import_module(PUBLIC_NAMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

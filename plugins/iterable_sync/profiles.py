@@ -53,17 +53,13 @@ if TYPE_CHECKING:
     from iterable_sync.names import Written
     from iterable_sync.payloads import Flags
     from iterable_sync.rows import Target
-    from iterable_sync.sync_object import MapContext
+    from iterable_sync.sync_object import MapContext, Shape
 
 
 class Profiles:
-    """
-    What is the same for all sync objects whose rows become fields of people, row by row.
+    """What is the same for all sync objects whose rows become fields of people, row by row."""
 
-    Attributes:
-        writes_identity: the identifier that does not address the person is written to the profile.
-    """
-
+    shape: Shape
     lane: str = "profiles"
     path: str = "/api/users/bulkUpdate"
     array: str = "users"
@@ -84,13 +80,12 @@ class Profiles:
         }
     )
     has_listed_fields: bool = True
-    writes_identity: bool = True
 
     def payloads(
         self, frame: pd.DataFrame, context: MapContext
     ) -> tuple[PayloadBlock, list[Rejection]]:
         """Map a chunk; see :class:`iterable_sync.sync_object.SyncObject`."""
-        return _map(Chunk(frame), context, writes_identity=self.writes_identity)
+        return _map(Chunk(frame), context, writes_identity=self.shape.writes_identity)
 
     def body(
         self, rows: Sequence[bytes], *, create_new_fields: bool, target: Target | None = None

@@ -30,19 +30,7 @@ def provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Iterable",
-                "python-modules": [
-                    "iterable_sync.operators.audiences",
-                    "iterable_sync.operators.carts",
-                    "iterable_sync.operators.events",
-                    "iterable_sync.operators.lists",
-                    "iterable_sync.operators.orders",
-                    "iterable_sync.operators.release",
-                    "iterable_sync.operators.requeue",
-                    "iterable_sync.operators.state_task",
-                    "iterable_sync.operators.sync",
-                    "iterable_sync.operators.traits",
-                    "iterable_sync.operators.users",
-                ],
+                "python-modules": _operator_modules(),
             }
         ],
         "sensors": [
@@ -54,6 +42,13 @@ def provider_info() -> dict[str, Any]:
         "connection-types": [_connection_type()],
         "asset-uris": [{"schemes": ["iterable"], "handler": None}],
     }
+
+
+def _operator_modules() -> list[str]:
+    public = {
+        module for name, module in iterable_sync.PUBLIC_NAMES.items() if name.endswith("Operator")
+    }
+    return sorted({*public, "iterable_sync.operators.state_task"})
 
 
 def _connection_type() -> dict[str, Any]:

@@ -119,6 +119,9 @@ class Shape:
         shares_identity: several rows of one identity are normal, and none of them is the person: a
             changed identity is no change of the row.
 
+        writes_identity: the identifier that does not address the person is sent as well: a row in
+            which it changed is a changed row.
+
         batch_by: columns, by role, whose rows go into requests of their own, as do removed ones;
             None puts rows of all kinds into one request. The plan is in this order.
 
@@ -145,6 +148,7 @@ class Shape:
     name: str
     is_append_only: bool = False
     shares_identity: bool = False
+    writes_identity: bool = True
     batch_by: tuple[Role, ...] | None = None
     marks: tuple[str, ...] = ()
     roles: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from commerce_world import (
+    CART_LINES,
     carts,
     carts_spec,
     expected_items,
@@ -118,6 +119,38 @@ def test_cart_of_a_null_column_is_an_empty_one(world: World) -> None:
     assert 2 == world.sync(carts_spec(world, sql=sql)).accepted
     assert {"u1": [], "u2": []} == carts(world)
     assert 0 == world.sync(carts_spec(world, sql=sql)).requests
+
+
+def test_carts_that_iterable_has_are_named_by_a_query(world: World) -> None:
+    """With their lines: what changed since is sent, and a cart that is left over is emptied."""
+    with_people(world)
+    put_carts(world, {"u1": [line("u1", 1), line("u1", 2)], "u2": [line("u2", 2)], "u3": []})
+    old = [line("u1", 2), line("u1", 1), line("u2", 2, quantity=7), line("u9", 1)]
+    world.put(*old, columns=CART_LINES, table="old_lines")
+    model = carts_spec(world).sql.replace(f"{world.prefix}cart_items", f"{world.prefix}old_lines")
+    people = "SELECT DISTINCT user_id, user_id || '@example.com' AS email"
+    seed = model.replace(f"{world.prefix}carts c", f"({people} FROM {world.prefix}old_lines) AS c")
+
+    report = sync_carts(world, seed_sql=seed)
+
+    assert (2, 1, 1) == (report.accepted, report.unchanged, report.removed_accepted)
+    assert ["u2", "u3", "u9"] == sent(world)
+    assert of_warehouse({"u2": [line("u2", 2)], "u3": [], "u9": []}) == carts(world)
+
+
+@pytest.mark.parametrize("name", ["carts", "traits"])
+def test_another_e_mail_of_a_person_by_user_id_is_no_change(world: World, name: str) -> None:
+    """It is not sent, and a cart that is sent again makes another event."""
+    with_people(world)
+    columns = {"user_id": "text", "email": "text", "items": "json"}
+    spec = carts_spec(world, sync=name, object=name, sql=world.sql(*columns, table="carts"))
+    world.put(("u1", "a@example.com", "[]"), columns=columns, table="carts")
+    world.sync(spec)
+    world.put(("u1", "b@example.com", "[]"), columns=columns, table="carts")
+
+    report = world.sync(spec)
+
+    assert (1, 0, 0) == (report.unchanged, report.changed, report.requests)
 
 
 def test_two_carts_of_one_person_are_rejected(world: World) -> None:

@@ -54,6 +54,7 @@ class Carts(Commerce):
     )
     shape: Shape = Shape(
         "carts",
+        writes_identity=False,
         roles={Role.ITEMS: ("items",)},
         required=frozenset({Role.ITEMS}),
     )

@@ -19,8 +19,7 @@ class Traits(Profiles):
 
     name: str = "traits"
     settings: frozenset[str] = Profiles.settings | {"max_wait_s", "requires", "trait"}
-    shape: Shape = Shape("traits", fields_of="profile")
-    writes_identity: bool = False
+    shape: Shape = Shape("traits", writes_identity=False, fields_of="profile")
 
 
 OBJECT = Traits()

@@ -198,9 +198,11 @@ class _Diff:
         return self._dialect.quote(column.name)
 
     def _is_compared(self, column: Column) -> bool:
-        # Whose a row is may change by itself: Iterable moves what it has with the person.
-        is_identity = column.role in (Role.EMAIL, Role.USER_ID)
-        return not column.is_key and (self._is_person or not is_identity)
+        # Whose a row is may change by itself: Iterable moves what it has with the person. Where a
+        # row is the person, it is another one that addresses them which is looked at.
+        shape = self._registered.shape
+        is_sent = shape.writes_identity and not shape.shares_identity
+        return not column.is_key and (is_sent or column.role not in (Role.EMAIL, Role.USER_ID))
 
     def parts(self, *, has_newest: bool) -> DiffSql:
         """Give what finding candidates needs."""
