@@ -13,6 +13,7 @@ import pytest
 
 import airflow_env  # noqa: F401 - before Airflow
 from harness import people
+from iterable_sync import objects
 from iterable_sync.provider_info import provider_info
 from iterable_sync.reasons import REASONS
 from iterable_sync.rows import NullPolicy
@@ -159,6 +160,18 @@ def test_defaults_in_the_guarantees_are_those_of_the_code(
 
     assert expected == {
         name: float(row[0]) for name, row in said.items() if name.startswith(f"{prefix}.")
+    }
+
+
+def test_removals_and_options_of_objects_are_those_of_the_code():
+    """Of each object that the table has; none of the first eight may be missing."""
+    said = table(ROOT / "docs/objects.md", "object")
+    cells = {name: [re.findall("`(.+?)`", cell) for cell in row] for name, row in said.items()}
+
+    assert len(cells) >= 8
+    assert cells == {
+        name: [list(objects.get(name).removals), sorted(objects.get(name).settings)]
+        for name in cells
     }
 
 

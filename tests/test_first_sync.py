@@ -89,6 +89,19 @@ def test_a_sampled_person_who_changes_is_sent(world: World) -> None:
     assert world.users()[sampled]["city"] == "Genf"
 
 
+def test_seeded_rows_are_no_part_of_a_sample(world: World) -> None:
+    """What Iterable had before was not sent: the sample has all of its rows, in later runs too."""
+    world.put(*people(1, 2, 3))
+    seed = f"SELECT user_id, email FROM {world.prefix}users"
+    world.sync(sql=world.sql("user_id", "email"), seed_sql=seed)
+    world.put(*people(1, 2, 3, 4, 5, 6))
+    sampled = world.sync(sql=world.sql("user_id", "email"), first_sync="sample:2")
+    again = world.sync(sql=world.sql("user_id", "email"), first_sync="sample:2")
+
+    assert (sampled.unchanged, sampled.accepted, sampled.held) == (3, 2, 1)
+    assert (again.accepted, again.held_by_guard) == (0, {"first_sync_sample": 1})
+
+
 @pytest.mark.parametrize("wrong", ["any", "sample", "sample:0", "sample:x", -1])
 def test_a_first_sync_that_is_none_of_the_known_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match="first_sync"):

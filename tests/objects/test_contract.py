@@ -10,11 +10,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from iterable_facts import needs_facts, swagger
+from iterable_swagger import Swagger
 from iterable_sync import objects
+from iterable_sync.batching import split
 from iterable_sync.errors import ConfigError
 from iterable_sync.outcomes import Attribution, Reading, attribute, attribute_whole
 from iterable_sync.payloads import as_block
-from iterable_sync.rows import Column, ProjectType, Role, StateType, WireType
+from iterable_sync.rows import Batch, Column, ProjectType, Role, StateType, WireType
 from iterable_sync.spec import SyncSpec
 from iterable_sync.sync_object import MapContext, SyncObject
 
@@ -50,12 +53,40 @@ CONTEXT = MapContext(
     list_ids={"VIP": 7},
     list_name="VIP",
 )
+# Arrays of an answer that name rows by their userId: those of Swagger, and one of a later version.
+ARRAYS = {
+    f"{name}UserIds": reason
+    for name, reason in {
+        "invalid": "invalid_user_id",
+        "notFound": "not_found",
+        "invalidData": "invalid_data",
+        "conflict": "conflict",
+        "forgotten": "forgotten",
+        "failed": "refused",
+        "neverSeenBefore": "refused",
+    }.items()
+}
 LANES = {"profiles", "events", "commerce", "catalogs"}
 
 
 @pytest.fixture(params=objects.names())
 def sync_object(request: pytest.FixtureRequest) -> SyncObject:
     return objects.get(request.param)
+
+
+def answering(how: str) -> list[str]:
+    """Give the objects whose answers are for rows, or for a request."""
+    return [name for name in objects.names() if objects.get(name).answers == how]
+
+
+def kinds_of_rows() -> list[Any]:
+    """Give objects with what can become of a row; one that takes nothing back is not asked to."""
+    return [
+        pytest.param(name, op, id=f"{name}-{op}")
+        for name in objects.names()
+        for op in ("added", "changed", "removed")
+        if op != "removed" or len(objects.get(name).removals) > 1
+    ]
 
 
 def context_of(sync_object: SyncObject, **more: Any) -> MapContext:
@@ -65,16 +96,18 @@ def context_of(sync_object: SyncObject, **more: Any) -> MapContext:
     return replace(CONTEXT, columns=columns, **more)
 
 
-def frame(rows: int) -> pd.DataFrame:
+def frame(rows: int, *, longest: int | None = None) -> pd.DataFrame:
+    """Give a chunk of the plan; *longest* is the place of a row with a userId of 50 characters."""
+    names = [f"{n}" if n != longest else "x" * 50 for n in range(rows)]
     table = pa.table(
         {
             "_seq": pa.array(range(10, 10 + rows), pa.int64()),
             "_op": pa.array(["added"] * rows, pa.string()),
             "_mask": pa.array(["11111"] * rows, pa.string()),
-            "_identity": pa.array([f"userId:{n}" for n in range(rows)], pa.string()),
+            "_identity": pa.array([f"userId:{name}" for name in names], pa.string()),
             "_episode": pa.array([1] * rows, pa.int64()),
-            "user_id": pa.array([f"{n}" for n in range(rows)], pa.string()),
-            "email": pa.array([f"{n}@example.com" for n in range(rows)], pa.string()),
+            "user_id": pa.array(names, pa.string()),
+            "email": pa.array([f"{name}@example.com" for name in names], pa.string()),
             "city": pa.array(["Lyon"] * rows, pa.string()),
             "name": pa.array(["Seen"] * rows, pa.string()),
             "at": pa.array(["2024-11-25 13:37:19+00:00"] * rows, pa.string()),
@@ -197,3 +230,148 @@ def test_clean_answer_accepts_every_row(sync_object: SyncObject) -> None:
         found = attribute_whole(payloads[: sync_object.max_rows], {"msg": "", "code": "Success"})
 
     assert Attribution(Reading.EXACT) == found
+
+
+@pytest.mark.parametrize("array", ARRAYS)
+@pytest.mark.parametrize("kind", ["UserIds", "Emails"])
+@pytest.mark.parametrize("of", answering("rows"))
+def test_each_row_has_one_outcome_for_every_array_of_failures(
+    of: str, array: str, kind: str
+) -> None:
+    """Who is named has failed, for the reason of the array, and nobody else has."""
+    sync_object = objects.get(of)
+    payloads, _ = sync_object.payloads(frame(4), context_of(sync_object))
+    name = "2" if kind == "UserIds" else "2@example.com"
+    named = array.removesuffix("UserIds") + kind
+    answer = {"successCount": 3, "failCount": 1, "failedUpdates": {named: [name]}}
+
+    found = attribute(payloads, answer)
+
+    reason = ARRAYS[array]
+    if kind == "Emails":
+        reason = reason.replace("user_id", "email")
+    assert Attribution(Reading.EXACT, {12: reason}) == found
+
+
+@pytest.mark.parametrize("code", ["BadParams", "InvalidUserIdError", "ForgottenUserError", None])
+@pytest.mark.parametrize("of", answering("request"))
+def test_answer_for_a_request_accepts_it_by_its_code_alone(of: str, code: str | None) -> None:
+    """A 200 that does not say so is no acceptance: what became of the row is not known."""
+    sync_object = objects.get(of)
+    assert 1 == sync_object.max_rows
+    payloads, _ = sync_object.payloads(frame(1), context_of(sync_object))
+
+    assert Attribution(Reading.UNREADABLE) == attribute_whole(payloads, {"msg": "", "code": code})
+
+
+def test_same_rows_are_the_same_bytes(sync_object: SyncObject) -> None:
+    """What is sent again is what was sent, so that Iterable updates what it has."""
+    twice = [
+        [p.body for p in sync_object.payloads(frame(3), context_of(sync_object))[0]]
+        for _ in range(2)
+    ]
+
+    assert twice[0] == twice[1]
+    assert 3 == len(set(twice[0]))
+
+
+def test_ids_of_rows_differ(sync_object: SyncObject) -> None:
+    """Two rows with one id would be one thing in Iterable."""
+    payloads, _ = sync_object.payloads(frame(5), context_of(sync_object))
+
+    ids = [body["id"] for p in payloads if "id" in (body := json.loads(p.body))]
+
+    assert len(ids) in {0, 5}
+    assert len(set(ids)) == len(ids)
+
+
+@needs_facts
+@pytest.mark.parametrize(("of", "op"), kinds_of_rows())
+@pytest.mark.parametrize("project", list(ProjectType))
+def test_body_is_what_iterables_document_asks_for(of: str, op: str, project: ProjectType) -> None:
+    """Each request, also of rows that left, has the members and types that Swagger has."""
+    sync_object = objects.get(of)
+    rows = frame(2)
+    rows["_op"] = pd.array([op] * 2, dtype=rows["_op"].dtype)
+    if project is ProjectType.EMAIL:
+        emails = [f"email:{email}" for email in rows["email"]]
+        rows["_identity"] = pd.array(emails, dtype=rows["_identity"].dtype)
+    context = context_of(
+        sync_object, project_type=project, known_types={"city": "string", "vip": "boolean"}
+    )
+    payloads, rejections = sync_object.payloads(rows, context)
+    document = Swagger(swagger())
+
+    batches = _batches(sync_object, payloads)
+
+    assert [] == rejections
+    assert batches
+    for batch in batches:
+        path = sync_object.path if batch.target is None else batch.target.path
+        bodies = [payload.body for payload in batch.payloads]
+        body = sync_object.body(bodies, create_new_fields=True, target=batch.target)
+        assert ("post", path) in document.operations
+        assert [] == document.request_problems("post", path, json.loads(body))
+
+
+def _batches(sync_object: SyncObject, payloads: Any, max_bytes: int = 4_000_000) -> list[Batch]:
+    return split(
+        payloads,
+        [],
+        seq_lo=10,
+        seq_hi=9 + max(len(payloads), 1),
+        max_rows=sync_object.max_rows,
+        max_bytes=max_bytes,
+        overhead_bytes=len(sync_object.body([], create_new_fields=False)),
+    )
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1], ids=["n-1", "n", "n+1"])
+def test_request_has_so_many_rows_at_most(sync_object: SyncObject, more: int) -> None:
+    """At one less than the limit of the object, at it, and at one more."""
+    most = sync_object.max_rows
+    payloads, _ = sync_object.payloads(frame(most + more), context_of(sync_object))
+
+    sizes = [len(batch.payloads) for batch in _batches(sync_object, payloads)]
+
+    assert {-1: [most - 1], 0: [most], 1: [most, 1]}[more] == sizes
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1], ids=["n-1", "n", "n+1"])
+def test_request_has_so_many_bytes_at_most(sync_object: SyncObject, more: int) -> None:
+    """By the body as it is sent, with what its target says: to the byte."""
+    count = min(3, sync_object.max_rows)
+    payloads, _ = sync_object.payloads(frame(count), context_of(sync_object))
+    (whole,) = _batches(sync_object, payloads)
+    body = sync_object.body(
+        [p.body for p in payloads], create_new_fields=False, target=whole.target
+    )
+
+    batches = _batches(sync_object, payloads, len(body) + more)
+
+    if more >= 0:
+        assert [count] == [len(batch.payloads) for batch in batches]
+    elif count > 1:
+        assert [count - 1, 1] == [len(batch.payloads) for batch in batches]
+    else:
+        assert [(0, ["too_large"])] == [
+            (len(batch.payloads), [r.reason for r in batch.rejections]) for batch in batches
+        ]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "in the midst", "last"])
+def test_row_that_no_request_can_hold_is_rejected_alone(
+    sync_object: SyncObject, place: int
+) -> None:
+    """And makes no request of nothing, wherever it comes."""
+    payloads, _ = sync_object.payloads(frame(3, longest=place), context_of(sync_object))
+    small = payloads[(place + 1) % 3].body
+    (target, *_) = as_block(payloads).targets or [None]
+    fits = sync_object.body([small], create_new_fields=False, target=target)
+
+    batches = _batches(sync_object, payloads, len(fits))
+
+    refused = [(r.seq, r.reason) for batch in batches for r in batch.rejections]
+    kept = [payload.seq for batch in batches for payload in batch.payloads]
+    assert [(10 + place, "too_large")] == refused
+    assert [seq for seq in (10, 11, 12) if seq != 10 + place] == kept

@@ -21,6 +21,7 @@ import psycopg
 
 from torture.scene import BATCH, THREADS, Scene, duckdb_places, resume, rows_between, stop
 from torture.truth import Events, Problems, Users
+from torture.truth_objects import SHAPES as OTHERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from torture.proxy import Proxy
     from torture.zygote import Child, Zygote
 
-SHAPES = {"users": Users, "events": Events}
+SHAPES = {"users": Users, "events": Events} | OTHERS
 IN_FLIGHT = THREADS * BATCH
 _MOST = {"resent_most", "nearest", "slowest_term_s", "regressed"}
 LEASE_S = 1.5

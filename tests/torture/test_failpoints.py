@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from iterable_sync import objects
 from iterable_sync.failpoints import POINTS, failpoint, install
 from torture.processes import LEASE_S
 from torture.scene import stop
@@ -41,6 +42,16 @@ CASES = [
     for point in POINTS
     for action in ("kill", "raise", "hang")
 ]
+# The state of others is kept in the same way: of each a death in the answer, before and while it is
+# recorded.
+OTHERS = [
+    ("postgres", shape, point, "kill")
+    for shape in objects.names()
+    if shape not in {"users", "events"}
+    for point in ("applied_no_answer", "answered_uncommitted", "mid_transaction")
+]
+QUICK += OTHERS[::3]
+CASES += OTHERS
 
 
 def cases() -> list[Any]:
