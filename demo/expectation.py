@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import duckdb
 
@@ -92,7 +93,7 @@ _VIEW = {
 
 # No value of the warehouse is equal to it.
 _UNKNOWN = object()
-PAGE_VIEWED = "Page Viewed"
+PAGE_VIEW = "Page View"
 
 # Field of the audience -> whether a row of users is in it, on the day of the latest order.
 AUDIENCES: dict[str, Callable[[Row, datetime], bool]] = {
@@ -268,10 +269,11 @@ def _purchase(row: Row, items: Items) -> Record:
 
 
 def _page_view(row: Row) -> Record:
-    said = _shown(row | {"utm": None if row["utm"] is None else json.loads(row["utm"])})
+    utm = None if row["utm"] is None else json.loads(row["utm"])
+    said = _shown(row | {"utm": utm, "path": urlsplit(row["url"]).path})
     top = ("userId", "createdAt", "campaignId")
     return {
-        "eventName": PAGE_VIEWED,
+        "eventName": PAGE_VIEW,
         **{name: said.pop(name) for name in top if name in said},
         "dataFields": said,
     }

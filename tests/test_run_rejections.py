@@ -327,6 +327,27 @@ def test_a_refused_removal_waits_like_any_rejection(world: World) -> None:
     assert set() == world.rejections()
 
 
+def test_a_refused_removal_waits_also_while_its_person_waits_under_another_key(
+    world: World,
+) -> None:
+    """The key that left is removed since the other one is held; refused, it is not sent anew."""
+    world.put(*people(1, 2))
+    world.sync(on_remove="clear")
+    world.put(("u2", "u1@example.com", "Genf", 7))
+    world.answer_next(answer_refusing("u1@example.com", "forgottenEmails"))
+
+    report = world.sync(on_remove="clear")
+    again = world.sync(on_remove="clear")
+
+    assert (1, 1, 1) == (report.held, report.removed_rejected, report.requests)
+    assert (1, 1, 0) == (again.held, again.removed_rejected, again.requests)
+    assert {("u1", "", "forgotten")} == world.rejections()
+
+    world.sync(on_remove="clear", on_identity_change="full_row")
+
+    assert ("gone", set()) == (world.snapshot()["u1"]["_status"], world.rejections())
+
+
 @pytest.mark.parametrize(
     ("bad", "end"),
     [

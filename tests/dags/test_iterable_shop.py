@@ -56,7 +56,7 @@ def test_a_day_of_a_shop_arrives_and_then_what_is_new(shop: Shop) -> None:
     }
     assert first["audiences"]["accepted"] == first["audiences"]["queried"] > 0
     assert now["orders"] == len(held["purchases"])
-    assert now["page_views"] == Counter(e["eventName"] for e in held["events"])["Page Viewed"]
+    assert now["page_views"] == Counter(e["eventName"] for e in held["events"])["Page View"]
     for sync in ("users", "orders", "carts", "events"):
         assert 0 < second[sync]["accepted"] < second[sync]["queried"], sync
     assert {0} == {third[sync]["requests"] for sync in SYNCS}

@@ -149,7 +149,7 @@ def test_what_differs_is_missing_or_too_much_is_found(shop: TwoDays, part: str, 
 
 def test_an_event_that_is_there_twice_is_found(shop: TwoDays):
     """Under another id it is another event to Iterable, and one view of a page to the shop."""
-    view = {"userId": "u1", "eventName": "Page Viewed", "dataFields": {"view_id": "v1-1"}}
+    view = {"userId": "u1", "eventName": "Page View", "dataFields": {"view_id": "v1-1"}}
     with SandboxServer(project_type="hybrid") as sandbox:
         for event in (view, view | {"id": "other"}):
             requests.post(

@@ -60,7 +60,7 @@ def test_page_views_become_events(tmp_path: Path) -> None:
     (first, second) = events(
         tmp_path / "shop.duckdb",
         """
-        (1, 'U1', 'a@b.co', '2024-11-25 14:37:19.5+01', 9, '/a', 'A', NULL, 12,
+        (1, 'U1', 'a@b.co', '2024-11-25 14:37:19.5+01', 9, 'https://shop.example/a?b', 'A', NULL, 12,
          '{"source": "mail", "medium": NULL}'),
         (2, NULL, 'A@b.co', '2024-11-25 14:37:20+01', NULL, '/b', NULL, '/a', NULL, NULL)
         """.replace("NULL}", "null}"),
@@ -68,20 +68,21 @@ def test_page_views_become_events(tmp_path: Path) -> None:
 
     assert first == {
         "userId": "U1",
-        "eventName": "Page Viewed",
+        "eventName": "Page View",
         "id": first["id"],
         "createdAt": 1732541839,
         "campaignId": 9,
         "dataFields": {
             "view_id": 1,
-            "url": "/a",
+            "url": "https://shop.example/a?b",
+            "path": "/a?b",
             "title": "A",
             "secondsOnPage": 12,
             "utm": {"source": "mail"},
         },
         "createNewFields": True,
     }
-    assert ("a@b.co", {"view_id": 2, "url": "/b", "referrer": "/a"}) == (
+    assert ("a@b.co", {"view_id": 2, "url": "/b", "path": "/b", "referrer": "/a"}) == (
         second["email"],
         second["dataFields"],
     )

@@ -214,6 +214,37 @@ def test_a_late_first_row_of_a_person_under_another_address_is_cleared(world: Wo
     assert (None, None) == (cities(world)["one"], cities(world)["two"])
 
 
+_OLD, _OLDER = (("u2", "shared@example.com", city, 1) for city in ("old", "older"))
+
+
+@pytest.mark.parametrize(
+    ("before", "late"),
+    [([], [_OLD]), ([_OLDER], [_OLD]), ([_OLDER], [])],
+    ids=["added", "changed", "removed"],
+)
+def test_a_late_row_of_a_person_who_has_another_key_by_now_is_set_right(
+    world: World, before: list[tuple[Any, ...]], late: list[tuple[Any, ...]]
+) -> None:
+    """The row is of the key that had the person; what it spoils is acknowledged for the other."""
+    more: dict[str, Any] = {"on_remove": "clear", "on_identity_change": "full_row"}
+    world.put(*people(1), *before)
+    world.sync(**more)
+    world.put(*people(1), *late)
+    zombie = freeze(world, **more)
+    moved = ("u2", "own@example.com", "new", 1)
+    world.put(*people(1), moved, ("u3", "shared@example.com", "new", 1))
+    world.sync(**more)
+    arrive(world, zombie)
+    assert "new" != cities(world)["shared"]
+
+    let_time_pass(world)
+    world.sync(**more)
+
+    shared = world.users()["shared@example.com"]
+    assert ("u3", "new") == (shared["userId"], shared["city"])
+    assert ({}, 0) == (world.dirty(), world.sync(**more).requests)
+
+
 def test_two_runs_that_die_one_after_the_other_are_both_looked_at_again(world: World) -> None:
     world.put(*people(*ALL, city="A"))
     world.sync()

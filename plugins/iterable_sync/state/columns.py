@@ -44,7 +44,7 @@ _WIRE_OF_ROLE = {
     Role.TEMPLATE_ID: WireType.LONG,
 }
 # Columns of the stage and of the tables that the diff makes; those that stay, model.py refuses.
-_OWN_COLUMNS = frozenset(
+OWN_COLUMNS = frozenset(
     {
         "_changed",
         "_differs",
@@ -124,7 +124,7 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect, shape: Shape = 
         max_identifier_bytes=min(source.max_identifier_bytes, dialect.max_identifier_bytes),
     )
     by_lower = {name.lower(): name for name in names}
-    if taken := sorted(by_lower.keys() & (dialect.own_columns | _OWN_COLUMNS)):
+    if taken := sorted(by_lower.keys() & (dialect.own_columns | OWN_COLUMNS)):
         raise ModelError(
             f"the state tables need the column name {by_lower[taken[0]]!r} themselves; write `AS` "
             "and another name"
