@@ -343,8 +343,10 @@ def test_a_refused_removal_waits_also_while_its_person_waits_under_another_key(
     assert (1, 1, 0) == (again.held, again.removed_rejected, again.requests)
     assert {("u1", "", "forgotten")} == world.rejections()
 
-    world.sync(on_remove="clear", on_identity_change="full_row")
+    sent = world.sync(on_remove="clear", on_identity_change="full_row")
+    world.sync(on_remove="clear")
 
+    assert (1, 1) == (sent.accepted, sent.removed_ignored)
     assert ("gone", set()) == (world.snapshot()["u1"]["_status"], world.rejections())
 
 

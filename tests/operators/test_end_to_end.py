@@ -78,7 +78,7 @@ TEA = {"id": "P2", "name": "Tea", "price": 5.0, "quantity": 2}
 POT = {"id": "P3", "name": "Pot", "price": 7.0, "quantity": 1}
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.all)])
 def world(request: pytest.FixtureRequest, iterable_server: SandboxServer) -> Iterator[World]:
     """Give a world; in Postgres in a database of its own, for the state lies in a schema of it."""
     if request.param == "duckdb":

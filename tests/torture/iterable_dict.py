@@ -51,6 +51,7 @@ class IterableDict:
     told: set[tuple[str, str, int]] = field(default_factory=set)
     dropped: set[tuple[str, str]] = field(default_factory=set)
     newest: dict[str, int] = field(default_factory=dict)
+    applied: dict[str, int] = field(default_factory=dict)
     regressed: int = 0
     unsound: list[str] = field(default_factory=list)
     names_in: str = "lower"
@@ -139,8 +140,10 @@ class IterableDict:
                 self.dropped.add((who, name))
         if "email" in row and "userId" in row:
             profile["userId"] = row["userId"]
-        if generation < self.newest.get(who, 0):
+        # The same bytes once more, of an attempt that was given up on, take nothing further back.
+        if generation < self.newest.get(who, 0) and generation != self.applied.get(who):
             self.regressed += 1
+        self.applied[who] = generation
         self.newest[who] = max(generation, self.newest.get(who, 0))
         return lost
 

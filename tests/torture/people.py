@@ -236,7 +236,11 @@ class People:
                     server, key, name, reason
                 ):
                     problems.append(f"{key}.{name} is filed as {reason}")
-            elif unasked.get(key) != reason and not self._was_told(server, key, reason):
+            elif (
+                unasked.get(key) != reason
+                and not self._was_told(server, key, reason)
+                and not self._has_all_but_email(server, found, key, reason)
+            ):
                 problems.append(f"{key} is filed as {reason}, not {unasked.get(key)}")
         problems += [
             f"{key} is not filed as {reason}"
@@ -257,6 +261,19 @@ class People:
             if generation in whens or (now is None and whens):
                 return True
         return False
+
+    def _has_all_but_email(self, server: IterableDict, found: Found, key: str, reason: str) -> bool:
+        """Say whether a row is refused since its bad e-mail is all that it has to say."""
+        row = self.rows.get(key)
+        return (
+            row is not None
+            and (key, "email", reason) in found.rejections
+            and self._field_was_refused(server, key, "email", reason)
+            and all(
+                server.people.get(str(row["user_id"]), {}).get(name) == value
+                for name, value in self.fields_of(row).items()
+            )
+        )
 
     def _field_was_refused(self, server: IterableDict, key: str, name: str, reason: str) -> bool:
         row = self.rows.get(key)

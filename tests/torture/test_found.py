@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from iterable_sync.rows import NullPolicy
 from iterable_sync.spec import FieldSpec
+from torture.iterable_dict import IterableDict
+from torture.simulation import live
 
 if TYPE_CHECKING:
     from harness import World
@@ -42,3 +46,30 @@ def test_a_rejection_goes_when_the_row_is_again_what_iterable_has_but_for_a_kept
     world.sync(fields=fields)
 
     assert set() == world.rejections()
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(1314, id="a refused removal of a person who waits under another key"),
+        pytest.param(1580, id="a late row of a person who has another key by now"),
+        pytest.param(1826, id="a bad e-mail is all that a row has to say"),
+        pytest.param(1933, id="a late request arrives twice"),
+    ],
+)
+def test_a_world_that_ended_wrong_ends_right(seed: int) -> None:
+    """Two defects of the product, and two of what was expected of it."""
+    assert [] == live(seed).broken
+
+
+def test_a_row_goes_back_once_by_the_same_bytes_and_again_after_it_was_set_right() -> None:
+    server = IterableDict(by_email=True)
+    row = {"email": "ana@example.com", "dataFields": {"city": "Bern"}}
+    document = {"users": [row], "createNewFields": True}
+
+    went_back = []
+    for generation in (2, 1, 1, 2, 1):
+        server.take("/api/users/bulkUpdate", document, generation)
+        went_back.append(server.regressed)
+
+    assert [0, 1, 1, 1, 2] == went_back

@@ -13,7 +13,7 @@ from iterable_sync.rows import Column, NullPolicy, Op, Role, StateType
 from iterable_sync.state.dialects.base import Candidates, DiffSql
 from iterable_sync.state.keys import refuse_duplicates_of_plan
 from iterable_sync.state.marker import expected
-from iterable_sync.state.moved import ignore_moved, remove_stranded
+from iterable_sync.state.moved import ignore_moved
 from iterable_sync.state.plans import (
     HELD,
     IGNORE,
@@ -23,8 +23,13 @@ from iterable_sync.state.plans import (
     UNCHANGED,
     Plan,
     recount,
+    send_stranded,
 )
-from iterable_sync.state.rejected import anti_join_rejections, forget_absent
+from iterable_sync.state.rejected import (
+    anti_join_rejections,
+    forget_absent,
+    is_refused_removal,
+)
 from iterable_sync.state.stage import SKIP
 
 if TYPE_CHECKING:
@@ -87,13 +92,13 @@ def make_plan(
         if not is_temporary:
             forget_absent(engine, session, registered, plan_table)
         anti_join_rejections(engine, session, registered, plan_table)
-    if removes and is_person:
-        remove_stranded(session, plan_table, send=SEND, ignore=IGNORE)
+        plan.refused = is_refused_removal(engine, registered)
+    plan.removes_people = removes and is_person
+    send_stranded(session, plan)
     session.execute(
         f"UPDATE {plan_table} SET _route = '{UNCHANGED}' "
         f"WHERE _op = '{Op.CHANGED}' AND _route = '{SEND}' AND _mask NOT LIKE '%1%'"
     )
-    plan.removes_people = removes and is_person
     recount(session, plan)
     if compared is not None and is_doubted:
         _count_doubted(session, plan, snapshot, compared.keys)

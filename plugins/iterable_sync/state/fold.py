@@ -35,7 +35,7 @@ from iterable_sync.state.journal import (
     SETTLED,
 )
 from iterable_sync.state.marks import leave_marks
-from iterable_sync.state.overwritten import doubt_overwritten
+from iterable_sync.state.overwritten import doubt_others, doubt_overwritten
 from iterable_sync.state.plans import IGNORE, REJECT, SEEDED, SEND
 from iterable_sync.state.rejected import field_hash, row_hash
 from iterable_sync.state.snapshot import write_rows
@@ -138,12 +138,16 @@ class Fold:
         return folded
 
     def again(self, session: Session) -> int:
-        """Doubt the rows of a plan once more, those that the snapshot still knows."""
+        """Doubt the rows of a plan once more, and who has their people by now."""
         same = " AND ".join(
             f"k.{self._engine.dialect.quote(key)} = p.{self._engine.dialect.quote(key)}"
             for key in self._registered.key_columns
         )
-        return self._in_doubt(session, f"EXISTS (SELECT 1 FROM {self._snapshot} k WHERE {same})")
+        doubted = self._in_doubt(session, f"EXISTS (SELECT 1 FROM {self._snapshot} k WHERE {same})")
+        if not self._registered.shape.shares_identity:
+            # A change or a removal as well: the person may have gone over to another key since.
+            doubt_others(self._engine, session, self._registered, plan=self._plan, where="TRUE")
+        return doubted
 
     def unsent(self, session: Session) -> Folded:
         """Fold what the plan decided without a request: seeded, rejected and held rows."""

@@ -6,6 +6,7 @@ clears the doubt. Only then may the old bytes arrive, from a worker that was fro
 old value overwrites the new one, and nothing differs. So the rows of the open batches are kept, in
 a table of their own beside the run's row, and doubted once more by the first run that starts
 ``SECOND_FOLD_S`` after the first fold, or as soon as the woken holder says that it is done.
+Their people may have gone over to other keys by then: those are doubted with them.
 """
 
 from __future__ import annotations

@@ -55,7 +55,9 @@ def ignore_moved(
     )
 
 
-def remove_stranded(session: Session, plan: str, *, send: str, ignore: str) -> None:
+def remove_stranded(
+    session: Session, plan: str, *, refused: str, send: str, ignore: str, still_rejected: str
+) -> None:
     """
     Send the removal of a person whose row under another key waits and was never accepted there.
 
@@ -64,11 +66,15 @@ def remove_stranded(session: Session, plan: str, *, send: str, ignore: str) -> N
     Args:
         plan: quoted, qualified name.
 
-        send, ignore: the routes of the plan that mean so.
+        refused: condition over the plan ``p``: a removal that Iterable refused and that is not due
+            again. It was ignored when refused ones were left out, so that is made up for here.
+
+        send, ignore, still_rejected: the routes of the plan that mean so.
     """
     arrives = f"'{Op.ADDED}', '{Op.IDENTITY_CHANGED}'"
+    route = f"CASE WHEN {refused} THEN '{still_rejected}' ELSE '{send}' END"
     session.execute(
-        f"UPDATE {plan} AS p SET _route = '{send}' FROM (SELECT _identity, "
+        f"UPDATE {plan} AS p SET _route = {route} FROM (SELECT _identity, "
         f"min(CASE WHEN _op = '{Op.REMOVED}' THEN _seq END) AS first FROM {plan} "
         "WHERE _identity IS NOT NULL GROUP BY _identity "
         f"HAVING sum(CASE WHEN _op IN ({arrives}) THEN 1 ELSE 0 END) > 0 "

@@ -27,17 +27,31 @@ def doubt_overwritten(
 
         where: which rows of the plan, ``p``, were sent.
     """
-    keys = [c for c in registered.columns if c.is_key]
-    # A person known by a userId that is the key has one key.
-    by_key = [c.role for c in keys] == [Role.USER_ID]
-    doubtful = f" AND p._identity NOT LIKE '{USER_ID_PREFIX}%'" if by_key else ""
     # Two live keys of one person there are only while one of them waits.
     waits = session.rows(
         f"SELECT 1 FROM {plan} p WHERE p._op IN ('{Op.IDENTITY_CHANGED}', '{Op.REMOVED}') "
         f"AND p._route <> '{SEND}' LIMIT 1"
     )
     arrives = "" if waits else f" AND p._op IN ('{Op.ADDED}', '{Op.IDENTITY_CHANGED}')"
-    sent = f"FROM {plan} p WHERE {where}{arrives}{doubtful}"
+    doubt_others(engine, session, registered, plan=plan, where=f"{where}{arrives}")
+
+
+def doubt_others(
+    engine: StateEngine, session: Session, registered: Registered, *, plan: str, where: str
+) -> None:
+    """
+    Doubt the live keys that have the person of a row, under another key than that row.
+
+    Args:
+        plan: quoted, qualified name.
+
+        where: which rows of the plan, ``p``.
+    """
+    keys = [c for c in registered.columns if c.is_key]
+    # A person known by a userId that is the key has one key.
+    by_key = [c.role for c in keys] == [Role.USER_ID]
+    doubtful = f" AND p._identity NOT LIKE '{USER_ID_PREFIX}%'" if by_key else ""
+    sent = f"FROM {plan} p WHERE {where}{doubtful}"
     if not session.rows(f"SELECT 1 {sent} LIMIT 1"):
         return
     names = [engine.dialect.quote(c.name) for c in keys]

@@ -57,6 +57,9 @@ class Plan:
 
         removes_people: removals are sent, and a row is a person.
 
+        refused: condition over the plan ``p``: a removal that Iterable refused and that is not due
+            again.
+
         ignored: rows that the declaration leaves out, which are not in the plan.
 
         notes: what a person should know of them.
@@ -75,6 +78,7 @@ class Plan:
     is_lost: bool = False
     doubted: dict[str, int] = field(default_factory=dict)
     removes_people: bool = False
+    refused: str = "FALSE"
     ignored: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -117,7 +121,20 @@ def hold(
         f"WHERE p._op IN ({names}) AND p._route IN ('{SEND}', '{IGNORE}', '{EXPIRED}') "
         f"AND NOT ({but_for})"
     )
-    if held and plan.removes_people:
-        remove_stranded(session, plan.table, send=SEND, ignore=IGNORE)
+    if held:
+        send_stranded(session, plan)
     recount(session, plan)
     return held
+
+
+def send_stranded(session: Session, plan: Plan) -> None:
+    """Send removals that were ignored for rows that turn out to wait."""
+    if plan.removes_people:
+        remove_stranded(
+            session,
+            plan.table,
+            refused=plan.refused,
+            send=SEND,
+            ignore=IGNORE,
+            still_rejected=STILL_REJECTED,
+        )

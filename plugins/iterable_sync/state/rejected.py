@@ -35,6 +35,14 @@ def forget_absent(engine: StateEngine, session: Session, registered: Registered,
         )
 
 
+def is_refused_removal(engine: StateEngine, registered: Registered) -> str:
+    """Give the condition over the plan ``p``: a removal that was refused and is not due again."""
+    return (
+        f"(p._op = '{Op.REMOVED}' AND EXISTS (SELECT 1 FROM {engine.table('rejections')} r "
+        f"WHERE {_waiting(registered)} AND {_is_same_row(engine, registered)}))"
+    )
+
+
 def anti_join_rejections(
     engine: StateEngine, session: Session, registered: Registered, plan: str
 ) -> None:
@@ -45,8 +53,7 @@ def anti_join_rejections(
     too, so the same value may be right by now.
     """
     rejections = engine.table("rejections")
-    mine = f"r.sync_id = {registered.sync_id}"
-    waiting = f"{mine} AND (r.next_try_at IS NULL OR r.next_try_at > now())"
+    waiting = _waiting(registered)
     rejected = session.rows(f"SELECT DISTINCT r.field FROM {rejections} r WHERE {waiting}")
     dialect = engine.dialect
     names = {c.name: c for c in registered.columns}
@@ -57,8 +64,7 @@ def anti_join_rejections(
         if name == "":
             session.execute(
                 f"UPDATE {plan} AS p SET _route = '{STILL_REJECTED}' FROM {rejections} r "
-                f"WHERE {waiting} AND r.field = '' AND r.key = p._key "
-                f"AND r.value_hash = {row_hash(engine, registered, 'p')} "
+                f"WHERE {waiting} AND {_is_same_row(engine, registered)} "
                 f"AND (p._route = '{REJECT}' || r.reason "
                 f"OR p._route = '{SEND}' AND r.reason NOT IN ({found_by_stage}))"
             )
@@ -71,6 +77,15 @@ def anti_join_rejections(
                 f"WHERE {waiting} AND r.field = {dialect.literal(name)} AND r.key = p._key "
                 f"AND r.value_hash = {value} AND p._op <> '{Op.REMOVED}'"
             )
+
+
+def _waiting(registered: Registered) -> str:
+    mine = f"r.sync_id = {registered.sync_id}"
+    return f"{mine} AND (r.next_try_at IS NULL OR r.next_try_at > now())"
+
+
+def _is_same_row(engine: StateEngine, registered: Registered) -> str:
+    return f"r.field = '' AND r.key = p._key AND r.value_hash = {row_hash(engine, registered, 'p')}"
 
 
 def row_hash(engine: StateEngine, registered: Registered, alias: str) -> str:

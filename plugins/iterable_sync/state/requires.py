@@ -19,7 +19,6 @@ from iterable_sync.guards import WAITING
 from iterable_sync.identity import EMAIL_PREFIX
 from iterable_sync.rows import Op, ProjectType
 from iterable_sync.state import diff, plans
-from iterable_sync.state.moved import remove_stranded
 from iterable_sync.state.registry import the_sync
 
 if TYPE_CHECKING:
@@ -101,8 +100,8 @@ def hold_waiting(
     held = session.execute(
         f"UPDATE {plan.table} AS p SET _route = '{plans.HELD}{WAITING}' WHERE {waits}"
     )
-    if held and plan.removes_people:
-        remove_stranded(session, plan.table, send=plans.SEND, ignore=plans.IGNORE)
+    if held:
+        plans.send_stranded(session, plan)
     if registered.sync_id:
         _expire(engine, session, spec, registered, plan)
     plans.recount(session, plan)
