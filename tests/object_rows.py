@@ -12,6 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from event_world import ago
+from fakes import Clock
 from iterable_sync.rows import ProjectType, Role
 from iterable_sync.sandbox.dump import whole
 
@@ -132,8 +133,11 @@ def spec(world: World, sync_object: SyncObject, **changes: Any) -> SyncSpec:
 
 def sync(world: World, sync_object: SyncObject, *, client: Any = None, **changes: Any) -> RunReport:
     """Run the sync of all rows; no test waits for real."""
+    clock = Clock()
     return world.sync(
-        spec(world, sync_object, **changes), client=client, options={"sleep": lambda _s: None}
+        spec(world, sync_object, **changes),
+        client=client,
+        options={"clock": clock, "sleep": clock.sleep},
     )
 
 

@@ -7,8 +7,8 @@ shells over it. Nothing heavy is imported before a name is used.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any
 
 __version__ = "0.1.0"
@@ -17,7 +17,12 @@ __version__ = "0.1.0"
 def _operators_of_objects() -> dict[str, str]:
     """Find the operators of sync objects: a file of the object's name, and a class of that name."""
     objects, operators = (
-        {found.name for found in iter_modules([f"{folder}/{kind}" for folder in __path__])}
+        {
+            name.removesuffix(".py")
+            for folder in __path__
+            for name in os.listdir(os.path.join(folder, kind))  # noqa: PTH118, PTH208 - see above
+            if name.endswith(".py") and name[0] != "_"
+        }
         for kind in ("objects", "operators")
     )
     return {

@@ -13,6 +13,7 @@ import pytest
 
 from audience_world import events, put, with_members
 from audience_world import sync as sync_any
+from fakes import Clock
 from iterable_facts import needs_facts, swagger
 from iterable_swagger import Swagger
 from iterable_sync.objects.audience_events import OBJECT
@@ -247,7 +248,9 @@ def test_a_lost_answer_of_an_exit_is_not_the_end_of_the_next_episode(world: Worl
     by_day: dict[str, list[str]] = defaultdict(list)
     put(world, ("b", "VIP"))
     world.answer_next(*[{"status": 500, "apply": True}] * 6, path=BULK)
-    lost = sync(world, as_of=NOW + timedelta(days=1), options={"sleep": lambda _s: None})
+    clock = Clock()
+    patience = {"clock": clock, "sleep": clock.sleep}
+    lost = sync(world, as_of=NOW + timedelta(days=1), options=patience)
     put(world, ("a", "VIP"), ("b", "VIP"))
 
     back = sync(world, as_of=NOW + timedelta(days=2))

@@ -60,7 +60,7 @@ def test_page_views_become_events(tmp_path: Path) -> None:
     (first, second) = events(
         tmp_path / "shop.duckdb",
         """
-        (1, 'U1', 'a@b.co', '2024-11-25 14:37:19.5+01', 9, 'https://shop.example/a?b', 'A', NULL, 12,
+        (1, 'U1', 'a@b.co', '2024-11-25 14:37:19.5+01', 9, 'https://a.example/a?b', 'A', NULL, 12,
          '{"source": "mail", "medium": NULL}'),
         (2, NULL, 'A@b.co', '2024-11-25 14:37:20+01', NULL, '/b', NULL, '/a', NULL, NULL)
         """.replace("NULL}", "null}"),
@@ -74,7 +74,7 @@ def test_page_views_become_events(tmp_path: Path) -> None:
         "campaignId": 9,
         "dataFields": {
             "view_id": 1,
-            "url": "https://shop.example/a?b",
+            "url": "https://a.example/a?b",
             "path": "/a?b",
             "title": "A",
             "secondsOnPage": 12,
