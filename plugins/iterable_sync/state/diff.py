@@ -230,6 +230,14 @@ class _Diff:
                 "_identity",
                 "_reject",
             ),
+            wide=tuple(
+                (self._q(c), self._dialect.ddl_type(c))
+                for c in self._columns
+                if self._is_compared(c)
+                and c.name in self._in_snapshot
+                # Of which audience a row is decides whether it moved.
+                and c.role is not Role.AUDIENCE
+            ),
             # What the snapshot does not have yet cannot be compared.
             stage_suspect=" OR ".join(
                 [

@@ -158,10 +158,10 @@ def _select(model: Model, sql: str) -> str:
 
 
 def _create(engine: StateEngine, session: Session, staged: Staged, sql: str) -> None:
+    session.execute(f"DROP TABLE IF EXISTS {staged.table}")
     if staged.compared is not None:
         staged.of_model = engine.of_model
-        sql = engine.compared(sql, staged.compared)
-    session.execute(f"DROP TABLE IF EXISTS {staged.table}")
+        sql = engine.compared(session, sql, staged.compared)
     session.execute(f"CREATE TEMP TABLE {staged.table} AS {sql}")
 
 

@@ -207,8 +207,8 @@ class StateEngine(ABC):
     def after_plan(self, session: Session, plan: str) -> None:
         """Make a finished plan quick to read by ``_seq``."""
 
-    def compared(self, sql: str, diff: DiffSql) -> str:
-        """Give the SELECT of a stage with what comparing while staging adds to it, if anything."""
+    def compared(self, session: Session, sql: str, diff: DiffSql) -> str:
+        """Give the SELECT of a stage with what comparing while staging makes of it, if anything."""
         return sql
 
     @abstractmethod
@@ -230,6 +230,9 @@ class DiffSql:
 
         staged: quoted columns of the stage.
 
+        wide: those of *compared*, with their types, that nobody asks the stage for once it was
+            compared.
+
         stage_suspect, snapshot_suspect: conditions over ``s`` and over ``t`` under which a row is
             looked at whatever its values say.
     """
@@ -238,6 +241,7 @@ class DiffSql:
     keys: tuple[str, ...]
     compared: tuple[str, ...]
     staged: tuple[str, ...]
+    wide: tuple[tuple[str, str], ...]
     stage_suspect: str
     snapshot_suspect: str
 

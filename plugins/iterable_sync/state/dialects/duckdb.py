@@ -335,7 +335,7 @@ class DuckDBState(StateEngine):
     def after_plan(self, session: Session, plan: str) -> None:
         """Nothing: row groups know their smallest and greatest ``_seq``."""
 
-    def compared(self, sql: str, diff: DiffSql) -> str:
+    def compared(self, session: Session, sql: str, diff: DiffSql) -> str:
         """Hash rows while they are at hand."""
         return f"SELECT *, {_digest(diff)} AS _hash FROM ({sql}) AS r"
 

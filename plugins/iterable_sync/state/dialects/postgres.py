@@ -360,36 +360,62 @@ class PostgresState(StateEngine):
         session.execute(f"CREATE INDEX ON {plan} (_seq)")
         session.execute(f"ANALYZE {plan}")
 
-    def compared(self, sql: str, diff: DiffSql) -> str:
+    def compared(self, session: Session, sql: str, diff: DiffSql) -> str:
         """
         Compare by values in the statement that stages.
 
         Then no wide row is read twice, and where both tables are permanent the work is shared with
-        other processes of the server. No hash: ``hash_record_extended`` takes values of some types
-        for equal that are not.
+        other processes of the server. The stage has the values of a row that differs, as one value
+        of a type of its own; of all others it has what counting them takes, for what those
+        processes hand over costs as much as the comparison. No hash: ``hash_record_extended``
+        takes values of some types for equal that are not.
         """
-        names = ", ".join(
-            f"COALESCE(s.{c}, t.{c}) AS {c}" if c in diff.keys else f"s.{c}" for c in diff.staged
+        session.execute(f"DROP TYPE IF EXISTS {self._wide}")
+        types = "".join(f", {name} {ddl}" for name, ddl in diff.wide)
+        session.execute(f"CREATE TYPE {self._wide} AS (_differs boolean{types})")
+        wide = [name for name, _ in diff.wide]
+        names = "".join(
+            f"COALESCE(s.{c}, t.{c}) AS {c}, " if c in diff.keys else f"s.{c}, "
+            for c in diff.staged
+            if c not in wide
         )
         mine = ", ".join(f"s.{c}" for c in diff.compared)
         theirs = ", ".join(f"t.{c}" for c in diff.compared)
         differs = f"ROW({mine}) IS DISTINCT FROM ROW({theirs})" if diff.compared else "FALSE"
+        values = ", ".join(["TRUE", *(f"s.{c}" for c in wide)])
         return (
-            f"SELECT {names}, s._of_model IS NOT NULL AS _of_model, t.{diff.keys[0]} IS NULL "
-            f"OR {differs} OR {diff.snapshot_suspect} AS _differs "
+            f"SELECT {names}s._of_model IS NOT NULL AS _of_model, "
+            f"CASE WHEN t.{diff.keys[0]} IS NULL OR {differs} OR {diff.snapshot_suspect} "
+            f"THEN CAST(ROW({values}) AS {self._wide}) END AS _wide "
             f"FROM (SELECT *, TRUE AS _of_model FROM ({sql}) AS r) AS s "
             f"FULL JOIN {diff.snapshot} t ON {diff.on} "
             "WHERE s._of_model OR t._status <> 'gone'"
         )
 
+    @property
+    def _wide(self) -> str:
+        return f"{self.temporary}_wide"
+
     def candidates(self, stage: str, diff: DiffSql) -> Candidates:
-        """Give what :meth:`compared` found: a small table, read from the wide one once."""
+        """
+        Give what :meth:`compared` found: a small table, read from the stage once.
+
+        A row that is looked at although it does not differ has the values of the snapshot.
+        """
         keys, found = ", ".join(diff.keys), f"{self.temporary}_candidates"
+        wide = {name for name, _ in diff.wide}
+        differs = "s._wide IS DISTINCT FROM NULL"
+        new, old = (
+            ", ".join(f"{of if c in wide else 's'}.{c} AS {c}" for c in (*diff.staged, "_of_model"))
+            for of in ("(s._wide)", "t")
+        )
         return Candidates(
             before=(
                 f"DROP TABLE IF EXISTS {found}",
-                f"CREATE TEMP TABLE {found} AS SELECT * FROM {stage} s "
-                f"WHERE NOT _of_model OR _differs OR {diff.stage_suspect}",
+                f"CREATE TEMP TABLE {found} AS SELECT {new} FROM {stage} s "
+                f"WHERE NOT s._of_model OR {differs} UNION ALL "
+                f"SELECT {old} FROM {stage} s JOIN {diff.snapshot} t ON {diff.on} "
+                f"WHERE s._of_model AND NOT {differs} AND ({diff.stage_suspect})",
                 # The planner needs the numbers of rows and of keys; all columns cost three times
                 # as much.
                 f"ANALYZE {found} ({keys}, _of_model)",
