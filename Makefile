@@ -60,7 +60,7 @@ layers: $(STAMP) ## Check that a file imports only from lower layers
 	$(BIN)/lint-imports
 
 bench: $(STAMP) ## Run the benchmarks, a JSON line each
-	@for name in transform deliver first_sync second_sync orders diff sandbox; do \
+	@for name in transform deliver first_sync second_sync orders reconcile diff sandbox; do \
 		$(BIN)/python bench/$$name.py || exit 1; done
 	@$(BIN)/python bench/diff.py --engine postgres
 	@for engine in duckdb postgres; do $(BIN)/python bench/recording.py --engine $$engine || exit 1; done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -30,6 +31,12 @@ LONG = ("tests/install/", "tests/demo/test_commands.py", "tests/torture/")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long: what is left at the end then keeps every worker busy."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+def pytest_collection_finish() -> None:
+    """Look no more for garbage among modules and tests: at a million objects each time costs."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:

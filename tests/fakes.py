@@ -18,6 +18,7 @@ from iterable_sync.delivery import Deliverer
 from iterable_sync.errors import PermissionRefused
 from iterable_sync.pacing import Pacer
 from iterable_sync.rows import Batch, BatchResult, Payload, Project, ProjectType, Target
+from iterable_sync.sync_object import SyncObject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,7 +50,7 @@ class Always(random.Random):
         return a + (b - a) * self.share
 
 
-class UsersObject:
+class UsersObject(SyncObject):
     """A sync object as far as delivery looks at it."""
 
     name = "users"
@@ -151,7 +152,7 @@ class MemoryIterable:
     creating: list[bool] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def post(self, path: str, body: bytes) -> Answer:
+    def send(self, _method: str, _path: str, body: bytes) -> Answer:
         document = json.loads(body)
         with self.lock:
             self.requests.append(document["users"])

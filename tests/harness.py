@@ -31,7 +31,7 @@ _MANAGED = {"signupSource", "profileUpdatedAt", "itblInternal", "signupDate"}
 
 class Client(IterableClient):
     """
-    A client of the sandbox that notes each request body, and lets a test look in.
+    A client of the sandbox that notes each write, method, path and body, and lets a test look in.
 
     Args:
         before: called with (number of the POST from 1, its users) before it is sent; what it
@@ -58,18 +58,20 @@ class Client(IterableClient):
             deadline_s=deadline_s,
         )
         self.bodies: list[dict[str, Any]] = []
+        self.endpoints: list[tuple[str, str]] = []
         self._before = before
         self._after = after
         self._lock = threading.Lock()
 
-    def post(self, path: str, body: bytes) -> Answer:
-        document = json.loads(body)
+    def send(self, method: str, path: str, body: bytes) -> Answer:
+        document = json.loads(body) if body else {}
         with self._lock:
             self.bodies.append(document)
+            self.endpoints.append((method, path))
             number = len(self.bodies)
         rows = next((value for value in document.values() if isinstance(value, list)), [])
         instead = self._before(number, rows)
-        answer = super().post(path, body if instead is None else instead)
+        answer = super().send(method, path, body if instead is None else instead)
         self._after(number, rows)
         return answer
 

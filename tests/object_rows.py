@@ -1,9 +1,9 @@
 """
 Rows that any sync object takes, made of what it declares, and what Iterable has of them.
 
-A row is a person, in the audience ``VIP`` where rows are memberships; what it *says* is in the
-columns that the object sends. Nothing here is about one object: a new one has its rows by being
-there.
+A row is a person, or an item where rows are of no people; it is in the audience ``VIP`` where rows
+are memberships; what it *says* is in the columns that the object sends. Nothing here is about one
+object: a new one has its rows by being there.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from event_world import ago
 from fakes import Clock
+from iterable_sync import objects
 from iterable_sync.rows import ProjectType, Role
 from iterable_sync.sandbox.dump import whole
 
@@ -25,16 +26,31 @@ if TYPE_CHECKING:
     from iterable_sync.sync_object import SyncObject
 
 AUDIENCE = "VIP"
+CATALOG = "Rows"
+# The first ids that the sandbox gives to lists.
+LISTS = (100_001, 100_002)
 IDENTITY = {"email", "userId"}
 _AT = ago(hours=1)
 _TYPES = {
     Role.AUDIENCE: "text",
     Role.CREATED_AT: "timestamptz",
+    Role.EMAIL_LISTS: "text",
     Role.EVENT_NAME: "text",
+    Role.GROUP: "text",
+    Role.GROUP_ID: "bigint",
     Role.ITEMS: "text",
     Role.PURCHASED_AT: "timestamptz",
+    Role.SUBSCRIBED: "boolean",
     Role.TOTAL: "double precision",
 }
+
+
+_KEY = ("user_id", "audience", "subscription_group", "group_id", "item")
+
+
+def that_say() -> list[str]:
+    """Give the objects whose rows say something: of a request nothing is left but what it did."""
+    return [name for name in objects.names() if not objects.get(name).shape.is_final]
 
 
 def can_change(sync_object: SyncObject) -> bool:
@@ -43,7 +59,8 @@ def can_change(sync_object: SyncObject) -> bool:
 
 
 def _says(sync_object: SyncObject) -> bool:
-    return _has_city(sync_object) or Role.ITEMS in sync_object.shape.roles
+    roles = sync_object.shape.roles
+    return _has_city(sync_object) or Role.ITEMS in roles or Role.EMAIL_LISTS in roles
 
 
 def _has_city(sync_object: SyncObject) -> bool:
@@ -58,7 +75,9 @@ def table_of(sync_object: SyncObject) -> str:
 
 def columns_of(sync_object: SyncObject) -> dict[str, str]:
     """Give the columns of a model: name -> SQL type."""
-    found = {"user_id": "text", "email": "text"}
+    found = (
+        {"user_id": "text", "email": "text"} if sync_object.shape.of_people else {"item": "text"}
+    )
     for role, names in sync_object.shape.roles.items():
         if role in _TYPES:
             found[names[0] if names else role.value] = _TYPES[role]
@@ -77,11 +96,16 @@ def row(sync_object: SyncObject, number: int, says: str = "A", **instead: Any) -
     item = {"id": "P1", "name": says, "price": 2.5, "quantity": 1}
     values = {
         "user_id": f"u{number}",
+        "item": f"u{number}",
         "email": f"u{number}@example.com",
         "audience": AUDIENCE,
         "created_at": _AT,
         "event_name": "Seen",
         "items": json.dumps([item]),
+        "subscription_group": "emailList",
+        "group_id": LISTS[0],
+        "subscribed": True,
+        "email_list_ids": json.dumps(LISTS[:1] if says == "A" else LISTS),
         "total": 2.5,
         "city": says,
     } | instead
@@ -112,6 +136,14 @@ def with_rows(
     world.with_project(project)
     if project is ProjectType.EMAIL:
         world.server.seed({"users": [{"email": f"u{n}@example.com"} for n in (1, 2)]})
+    if sync_object.shape.needs_catalog:
+        with world.server.app_state.lock:
+            world.server.app_state.catalogs.create(CATALOG)
+    if sync_object.shape.roles.keys() & {Role.GROUP, Role.EMAIL_LISTS}:
+        world.change(subscriptions_enabled=True)
+        with world.server.app_state.lock:
+            made = [world.server.app_state.lists.create(name, 1) for name in (AUDIENCE, "Other")]
+        assert list(LISTS) == [one.id for one in made]
     put(world, sync_object, *given)
     return world
 
@@ -123,11 +155,15 @@ def spec(world: World, sync_object: SyncObject, **changes: Any) -> SyncSpec:
         "sync": sync_object.name,
         "object": sync_object.name,
         "sql": world.sql(*names, table=table_of(sync_object)),
-        "key": [name for name in ("user_id", "audience") if name in names],
+        "key": [name for name in _KEY if name in names],
         "first_sync": "all",
         "guards": {"min_rows": 0},
         "thresholds": {"max_rejected": 1},
     }
+    if sync_object.shape.needs_catalog:
+        values |= {"catalog": CATALOG, "create_catalog": True}
+    if "allow_overwrite" in sync_object.settings:
+        values["allow_overwrite"] = True
     return world.spec(**values | changes)
 
 
@@ -141,15 +177,22 @@ def sync(world: World, sync_object: SyncObject, *, client: Any = None, **changes
     )
 
 
+def rows_in(sync_object: SyncObject, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give the rows in a parsed request; one for a list, or a catalog, has none."""
+    if not sync_object.array:
+        return [dict(body)]
+    held = body.get(sync_object.array, body.get("users", ()))
+    if isinstance(held, dict):
+        return [{"id": name, **fields} for name, fields in held.items()]
+    # Some requests have nothing of a person but who it is.
+    who = "userId" if sync_object.array in body else "email"
+    return [{who: one} if isinstance(one, str) else one for one in held]
+
+
 def sent(world: World, sync_object: SyncObject) -> list[dict[str, Any]]:
     """Give the rows in the requests of the latest client, in an order of their own."""
     assert world.client is not None
-    bodies = [body for body in world.client.bodies if set(body) - {"name", "description"}]
-    found = [
-        part
-        for body in bodies
-        for part in (body[sync_object.array] if sync_object.array else [body])
-    ]
+    found = [row for body in world.client.bodies for row in rows_in(sync_object, body)]
     return sorted(found, key=json.dumps)
 
 
@@ -159,9 +202,9 @@ def said(world: World) -> dict[str, Any]:
 
     Returns:
         ``people``: key -> fields with a value; ``lists``: name -> members; ``events``: (who,
-        audience) -> name and data fields of the latest; ``purchases``: id -> what was bought; and
-        ``happened``: how many events and purchases there are. Iterable's own event of each request
-        for a cart is none of them.
+        audience) -> name and data fields of the latest; ``purchases``: id -> what was bought;
+        ``items``: id -> fields with a value; and ``happened``: how many events and purchases there
+        are. Iterable's own event of each request for a cart is none of them.
     """
     dump = whole(world.server.app_state)
     own = [event for event in dump["events"] if event["eventName"] != "updateCart"]
@@ -179,6 +222,11 @@ def said(world: World) -> dict[str, Any]:
             one["id"]: (one["key"], one["total"], one["shoppingCartItems"])
             for one in dump["purchases"]
         },
+        "items": {
+            name: _with_value(fields)
+            for catalog in dump["catalogs"]
+            for name, fields in catalog["items"].items()
+        },
         "happened": (len(own), len(dump["purchases"])),
     }
 
@@ -188,7 +236,11 @@ def whom(world: World) -> list[str]:
     has = said(world)
     told = {key for key, fields in has["people"].items() if fields.keys() - IDENTITY}
     told |= {member for members in has["lists"].values() for member in members}
-    told |= {who for who, _ in has["events"]} | {who for who, *_ in has["purchases"].values()}
+    told |= (
+        has["items"].keys()
+        | {who for who, _ in has["events"]}
+        | {who for who, *_ in has["purchases"].values()}
+    )
     return sorted(told)
 
 

@@ -32,6 +32,20 @@ def test_no_digit_of_another_field_changes() -> None:
     assert ("id",) == cut.fields
 
 
+def test_row_that_is_a_member_stays_one() -> None:
+    """Items of catalogs are: their name is no field, and a name alone has none."""
+    item = payload(b'"x--a-5f1":{"big":9007199254740993,"size":{"w":1.50},"bad":"x"}', "big", "bad")
+
+    assert (
+        b'"x--a-5f1":{"big":9007199254740993,"size":{"w":1.50}}'
+        == without_fields(item, ["bad"]).body
+    )
+    assert frozenset({"double", "float", "half_float", "scaled_float"}) == json_types(
+        item.body, "size.w"
+    )
+    assert (None, frozenset()) == (event_name(b'"x--a-5f1"'), json_types(b'"a"', "big"))
+
+
 numbers = st.one_of(
     st.integers().map(str),
     st.decimals(allow_nan=False, allow_infinity=False).map(lambda d: format(d, "f")),

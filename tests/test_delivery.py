@@ -311,17 +311,17 @@ def test_a_batch_that_alone_breaks_the_server_does_not_end_the_run() -> None:
     sender = deliverer(client)
     bad, good = batch([row(0)]), batch([row(1)])
     outcome: list[BatchResult] = []
-    original = client.post
+    original = client.send
 
-    def post(path: str, body: bytes) -> Answer:
+    def send(method: str, path: str, body: bytes) -> Answer:
         # Another thread's batch gets through between two attempts.
         if b"u0@" in body:
-            original(path, good_body)
+            original(method, path, good_body)
             sender._breaker.succeeded()
-        return original(path, body)
+        return original(method, path, body)
 
     good_body = UsersObject().body([good.payloads[0].body], create_new_fields=False)
-    client.post = post  # type: ignore[method-assign]
+    client.send = send  # type: ignore[method-assign]
     outcome += [sender.deliver(bad), sender.deliver(good)]
 
     assert (None, [0]) == (outcome[0].stop, outcome[0].in_doubt)

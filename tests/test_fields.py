@@ -10,7 +10,8 @@ import pytest
 
 from iterable_sync.fields import Chunk, DataFields, flags, where
 from iterable_sync.names import join
-from iterable_sync.rows import Column, Renamed, StateType, WireType
+from iterable_sync.renamed import Renamed
+from iterable_sync.rows import Column, StateType, WireType
 
 
 def chunk(masks: list[str | None], **columns: Any) -> Chunk:

@@ -55,8 +55,8 @@ def test_a_request_holds_as_many_bytes_as_allowed(postgres_world: World) -> None
     world.put(*people(0), *((f"u{n}", f"u{n}@example.com", "x" * 200, 1) for n in range(1, 41)))
     longest: list[int] = []
     client = world.connect()
-    post = client.post
-    client.post = lambda path, body: longest.append(len(body)) or post(path, body)  # type: ignore[method-assign]
+    send = client.send
+    client.send = lambda method, path, body: longest.append(len(body)) or send(method, path, body)  # type: ignore[method-assign]
 
     world.sync(client=client, batch_bytes=1_500)
 
@@ -202,20 +202,20 @@ def test_new_fields_are_created_by_one_request_with_nothing_beside_it(
     events: list[tuple[bool, int]] = []
     lock = threading.Lock()
     client = world.connect()
-    post = client.post
+    send = client.send
 
-    def watched(path: str, body: bytes) -> Any:
+    def watched(method: str, path: str, body: bytes) -> Any:
         creates = b'"createNewFields":true' in body
         with lock:
             busy.append(1)
             events.append((creates, len(busy)))
         time.sleep(0.01)
-        answer = post(path, body)
+        answer = send(method, path, body)
         with lock:
             busy.pop()
         return answer
 
-    client.post = watched  # type: ignore[method-assign]
+    client.send = watched  # type: ignore[method-assign]
     report = world.sync(client=client, batch_rows=3, threads=3)
 
     assert [(True, 1)] == [event for event in events if event[0]]

@@ -313,9 +313,9 @@ class Turned(Client):
     event = 0
     elsewhere = "/api/commerce/trackPurchase"
 
-    def post(self, path: str, body: bytes) -> Answer:
+    def send(self, method: str, path: str, body: bytes) -> Answer:
         ids = {each["dataFields"]["id"] for each in json.loads(body)["events"]}
-        return super().post(self.elsewhere if self.event in ids else path, body)
+        return super().send(method, self.elsewhere if self.event in ids else path, body)
 
 
 def test_later_events_do_not_overtake_those_of_a_batch_that_was_not_taken(world: World) -> None:

@@ -219,6 +219,13 @@ def test_a_refusal_counts_even_if_its_body_breaks_off(status: str) -> None:
     assert int(status[:3]) == answer.status
 
 
+@pytest.mark.parametrize("status", ["400 Bad Request", "404 Not Found", "409 Conflict"])
+def test_a_refusal_that_breaks_off_before_its_reason_is_asked_for_again(status: str) -> None:
+    """Taken for one without a reason, it would reject a row that Iterable may take."""
+    with pytest.raises(OutcomeUnknown, match="breaks off"):
+        post(cut(http(status, b"{", length=99)))
+
+
 # -- redirects and TLS ---------------------------------------------------------------------------
 
 

@@ -34,6 +34,7 @@ def _operators_of_objects() -> dict[str, str]:
 PUBLIC_NAMES = {
     "IterableClient": "iterable_sync.client",
     "IterableHook": "iterable_sync.hooks.iterable",
+    "IterableReconcileOperator": "iterable_sync.operators.reconcile",
     "IterableReleaseOperator": "iterable_sync.operators.release",
     "IterableRequeueOperator": "iterable_sync.operators.requeue",
     "IterableSettleSensor": "iterable_sync.operators.settle",

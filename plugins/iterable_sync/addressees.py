@@ -15,6 +15,7 @@ from iterable_sync.identity import (
     usable_user_ids,
 )
 from iterable_sync.rows import ProjectType, Role
+from iterable_sync.values import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,6 +58,16 @@ def addressees(
         for row in np.flatnonzero(wrong).tolist():
             refused.setdefault(row, reason)
     return pc.coalesce(emails, user_ids), refused
+
+
+def opened(who: pa.Array, by_email: Flags) -> tuple[pa.Array, pa.Array]:
+    """Give the beginning of a JSON object that names the person of each row, up to the name."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    large = pa.large_string()
+    email, user_id = pa.scalar('{"email":"', large), pa.scalar('{"userId":"', large)
+    return pc.if_else(pa.array(by_email), email, user_id), escape(who, {})
 
 
 def identifiers(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from iterable_sync.rows import Payload
 
 _DATA = "dataFields"
+# Of a row that is a member of an object: the name of that member, which is an id (item_ids.py).
+_MEMBER = re.compile(rb'"[A-Za-z0-9-]+":')
 
 # Source: https://support.iterable.com/hc/en-us/articles/208183076 and block/iterable-go; texts of
 # these forms become dates. Wider than the documented patterns on purpose: it decides only which
@@ -70,7 +72,7 @@ def as_written(value: Any) -> orjson.Fragment:
 
 def json_types(body: bytes, field: str) -> frozenset[str]:
     """Give the type names that the value of *field* may go by; empty if the row has none."""
-    found = _find(parsed(body), field)
+    found = _find(_document(body), field)
     return frozenset() if found is None else _types_of(found[0][found[1]])
 
 
@@ -81,7 +83,7 @@ def safe_first_values(body: bytes, fields: Iterable[str]) -> frozenset[str]:
     The first value decides for ever: a text that looks like a date makes a date field, and an
     array or object without values decides nothing.
     """
-    document = parsed(body)
+    document = _document(body)
     found = {field: _find(document, field) for field in fields}
     return frozenset(
         field for field, at in found.items() if at is not None and _is_telling(at[0][at[1]])
@@ -90,7 +92,7 @@ def safe_first_values(body: bytes, fields: Iterable[str]) -> frozenset[str]:
 
 def event_name(body: bytes) -> str | None:
     """Give the name of the event that a row is; None for what is none."""
-    name = parsed(body).get("eventName")
+    name = _document(body).get("eventName")
     return name if isinstance(name, str) else None
 
 
@@ -102,11 +104,12 @@ def without_fields(payload: Payload, fields: Iterable[str]) -> Payload:
         ValueError: the body cannot be written anew, for it holds text that is not valid Unicode.
     """
     gone = set(fields)
-    document = parsed(payload.body)
+    document = _document(payload.body)
+    member = _MEMBER.match(payload.body)
     for field in gone:
         _cut(document, field)
     try:
-        body = orjson.dumps(document, default=as_written)
+        body = (member[0] if member else b"") + orjson.dumps(document, default=as_written)
     except orjson.JSONEncodeError:
         body = b""
     if not body:
@@ -114,6 +117,13 @@ def without_fields(payload: Payload, fields: Iterable[str]) -> Payload:
     return replace(
         payload, body=body, fields=tuple(name for name in payload.fields if name not in gone)
     )
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    """Give what a row says; nothing of one that is a name alone."""
+    member = _MEMBER.match(body)
+    document = parsed(body[member.end() :] if member else body)
+    return document if isinstance(document, dict) else {}
 
 
 def _no_number(word: str) -> Any:

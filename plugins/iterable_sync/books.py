@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from iterable_sync import guards
 from iterable_sync.errors import RetryLater
 from iterable_sync.names import field_limit_notes
+from iterable_sync.reasons import FOUND
 from iterable_sync.rows import Op, RunEnd
 from iterable_sync.state import plans
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from iterable_sync.rows import RunReport
     from iterable_sync.spec import SyncSpec
     from iterable_sync.state.plans import Plan
+    from iterable_sync.state.quota import Full
     from iterable_sync.state.requeue import Waiting
     from iterable_sync.state.stage import Staged
 
@@ -30,13 +32,14 @@ def count_plan(report: RunReport, staged: Staged, plan: Plan) -> None:
     in_plan = plan.total() - removed - plan.total(route=plans.UNCHANGED) - report.seeded
     refused_early = sum(staged.rejected.values())
     report.queried = staged.queried
-    report.unchanged = staged.queried - in_plan - refused_early - plan.ignored
+    left_out = plan.ignored + plan.forgotten
+    report.unchanged = staged.queried - in_plan - refused_early - left_out
     report.added = _news(plan, Op.ADDED)
     report.changed = _news(plan, Op.CHANGED)
     report.identity_changed = _news(plan, Op.IDENTITY_CHANGED)
     report.removed = removed
     report.ignored = plan.ignored
-    report.skipped = plan.total(route=plans.SKIPPED) + plan.ignored
+    report.skipped = plan.total(route=plans.SKIPPED) + left_out
     report.notes += plan.notes
     report.still_rejected = plan.total(route=plans.STILL_REJECTED) - plan.total(
         op=Op.REMOVED, route=plans.STILL_REJECTED
@@ -81,9 +84,20 @@ def reject(report: RunReport, reason: str, rows: int) -> None:
 
 
 def end(
-    spec: SyncSpec, pushed: Pushed, report: RunReport, uncreated: list[str], *, is_whole: bool
+    spec: SyncSpec,
+    pushed: Pushed,
+    report: RunReport,
+    uncreated: list[str],
+    *,
+    is_whole: bool,
+    full: Full | None = None,
 ) -> None:
-    """Say how the run ends, and what is to be known about it."""
+    """
+    Say how the run ends, and what is to be known about it.
+
+    Args:
+        full: the quota that was used up.
+    """
     left = "the rows were taken without them" if is_whole else "they stay to be sent"
     if pushed.uncreated:
         report.notes.append(
@@ -92,9 +106,13 @@ def end(
             f"or create them there; {left}"
         )
     report.notes += field_limit_notes(len(pushed.fields))
+    report.notes += [
+        f"{rows} rows: {FOUND.get(found, found)}" for found, rows in sorted(pushed.looked.items())
+    ]
     limits = spec.thresholds
     rejected = report.rejected + report.removed_rejected
-    if report.pending or report.removed_pending or pushed.stop is not None:
+    waits = pushed.stop is None and 0 < report.pending == pushed.waiting
+    if not waits and (report.pending or report.removed_pending or pushed.stop is not None):
         report.end = RunEnd.PENDING
         if isinstance(pushed.stop, RetryLater):
             report.retry_after_s = pushed.stop.delay_s
@@ -103,3 +121,11 @@ def end(
         report.end = RunEnd.HELD
     elif rejected > max(limits.rejected_floor, limits.max_rejected * report.queried):
         report.end = RunEnd.REJECTED
+    elif waits:
+        report.end = RunEnd.WAITING
+    if waits and full is not None:
+        report.retry_after_s = full.wait_s
+        report.notes.append(
+            f"{report.pending} requests wait for a quota of Iterable, which has room again at "
+            f"{full.until:%Y-%m-%d %H:%M} UTC; the first run after that goes on"
+        )

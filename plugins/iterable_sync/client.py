@@ -17,6 +17,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import unquote
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "AttemptFailed", "IterableClient", "NotSent", "OutcomeUnknown"]
 
 _MOST_BYTES_OF_FILE = 1_000_000_000
+_ABOUT_ROWS = frozenset({400, 404, 409})  # only the body says what they are about
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -148,9 +150,9 @@ class IterableClient:
     def __repr__(self) -> str:
         return f"IterableClient({self.base_url!r}, project={self.project.name!r})"
 
-    def post(self, path: str, body: bytes) -> Answer:
+    def send(self, method: str, path: str, body: bytes) -> Answer:
         """
-        Send *body* once.
+        Send a request once; *body* may be empty.
 
         Raises:
             NotSent: certainly not applied.
@@ -159,10 +161,14 @@ class IterableClient:
 
             ConfigError: TLS, or a redirect.
         """
-        return _given(self._exchange("POST", path, body=body))
+        return _given(self._exchange(method, path, body=body))
+
+    def post(self, path: str, body: bytes) -> Answer:
+        """Post *body* once; see :meth:`send`."""
+        return self.send("POST", path, body)
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
-        """Read once; raises as :meth:`post`."""
+        """Read once; raises as :meth:`send`."""
         return _given(self._exchange("GET", path, params=params))
 
     def cut_off(self) -> None:
@@ -274,8 +280,10 @@ class IterableClient:
         match action_for(answer.status, answer.code):
             case Action.REFUSED:
                 return self.permission_refused(answer, path)
-            case Action.RETRY | Action.RETRY_UNKNOWN:
+            case Action.RETRY:
                 return AttemptFailed(where, answer.retry_after_s)
+            case Action.RETRY_UNKNOWN:
+                return OutcomeUnknown(where, answer.retry_after_s)
             case _:
                 return ConfigError(f"{where} {answer.code or ''}".rstrip())
 
@@ -293,6 +301,9 @@ class IterableClient:
         # the variables of a traceback would show them.
         if not path.startswith("/api/"):
             raise ValueError("a path starts with /api/")
+        if any(unquote(segment) in {".", ".."} for segment in path.split("/")):
+            # They would be resolved on the way, and the request be one about something else.
+            raise ValueError("no segment of a path is . or ..")
         started = time.monotonic()
         limit_s = deadline_s or self.deadline_s
         exchange.begin(limit_s, self._cut_off)
@@ -340,7 +351,7 @@ class IterableClient:
                 "for they would carry the key there"
             )
         content: bytes | None = None
-        problem = ""
+        problem, is_in_body = "", status <= 299
         most = _MOST_BYTES_OF_FILE if into is not None else self._max_answer_bytes
         try:
             if into is not None and status <= 299:
@@ -352,11 +363,12 @@ class IterableClient:
             problem = f"an answer of more than {most} bytes"
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             problem = f"an answer that breaks off: {root_cause(error)}"
+            is_in_body |= status in _ABOUT_ROWS
         json = None if content is None else parsed(content)
         if json is None:
             # What is left of an answer would be read as the beginning of the next one.
             self._drop_adapter()
-        if content is None and status <= 299:
+        if content is None and is_in_body:
             return OutcomeUnknown(f"{shown_path(path)}: HTTP {status} with {problem}")
         request_id = response.headers.get("Iterable-Request-Id", "")
         return Answer(

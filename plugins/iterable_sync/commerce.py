@@ -23,6 +23,7 @@ from iterable_sync.identity import EMAIL_PREFIX
 from iterable_sync.names import MANAGED, dotted, join
 from iterable_sync.payloads import PayloadBlock
 from iterable_sync.rows import Rejection, Role
+from iterable_sync.sync_object import SyncObject
 from iterable_sync.values import escape
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ INVALID_ITEMS = "invalid_items"
 _USER = "user."
 
 
-class Commerce:
+class Commerce(SyncObject):
     """What is the same for all sync objects whose rows are requests of their own."""
 
     lane: str = "commerce"
@@ -143,22 +144,9 @@ class Requests:
 
     def written(self, *pieces: str | pa.Array) -> tuple[PayloadBlock, list[Rejection]]:
         """Join what is behind the user of each row to requests; a null counts as nothing."""
-        import numpy as np
-
         chunk, context = self.chunk, self._context
-        # Plain text: drivers have their own ideas of an Enum.
-        rejections = [
-            Rejection(int(chunk.seqs[row]), str(reason), name)
-            for prefix, fields in (("", self.data), (_USER, self._person))
-            for row, name, reason in ((r, prefix + f, why) for r, f, why in fields.refused)
-            if row not in self.refused
-        ]
-        rejections += [
-            Rejection(int(chunk.seqs[row]), str(reason)) for row, reason in self.refused.items()
-        ]
-        rejections.sort(key=lambda rejection: rejection.seq)
-        is_sent = np.ones(chunk.rows, dtype=bool)
-        is_sent[list(self.refused)] = False
+        of_person = ((row, _USER + name, why) for row, name, why in self._person.refused)
+        rejections = chunk.rejections(self.refused, [*self.data.refused, *of_person])
         block = PayloadBlock(
             chunk.seqs,
             chunk.identity,
@@ -166,4 +154,4 @@ class Requests:
             join(self.user(), *pieces, "},", null=""),
             self.data.names(),
         )
-        return block.keep(is_sent), rejections
+        return block.keep(chunk.but_for(self.refused)), rejections

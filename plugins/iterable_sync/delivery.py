@@ -17,6 +17,7 @@ from iterable_sync.answers import Refusal
 from iterable_sync.circuit import CircuitBreaker, RetryBudget
 from iterable_sync.errors import ConfigError, IterableSyncError, RetryLater, UnknownList
 from iterable_sync.isolation import Isolation, LearnedSize, Verdict
+from iterable_sync.looking import SEND, Looker
 from iterable_sync.outcomes import (
     Attribution,
     Reading,
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
 
     from iterable_sync.client import Answer, IterableClient
     from iterable_sync.pacing import Pacer
-    from iterable_sync.rows import Batch, Payload, Target
+    from iterable_sync.rows import Batch, Look, Payload, Target
+    from iterable_sync.state.quota import Quotas
     from iterable_sync.sync_object import SyncObject
 
 log = logging.getLogger(__name__)
@@ -69,12 +71,16 @@ class Deliverer:
     before their next request.
 
     Args:
+        pacer: of the sync; an endpoint with a pace of its own has another one beside it.
+
         may_post: called right before each request; raises ``LeaseLost`` if the lease could end
             before the request does.
 
         should_stop: true once no further request may start (SIGTERM).
 
         attribute_answer: reads which rows of a 2xx failed; by default as the sync object says.
+
+        quotas: count the requests of endpoints that have one.
     """
 
     def __init__(
@@ -91,8 +97,10 @@ class Deliverer:
         breaker: CircuitBreaker | None = None,
         budget: RetryBudget | None = None,
         attribute_answer: Callable[[Sequence[Payload], Any], Attribution] | None = None,
+        quotas: Quotas | None = None,
     ) -> None:
         self._client = client
+        self._quotas = quotas
         self._object = sync_object
         self._pacer = pacer
         self._may_post = may_post
@@ -106,6 +114,18 @@ class Deliverer:
         by_object = attribute if sync_object.answers == "rows" else attribute_whole
         self._attribute = attribute_answer or by_object
         self._size = LearnedSize()
+        self._looker: Looker | None = None
+        if sync_object.look is not None:
+            bucket = f"{client.project.name} looks of {sync_object.name}"
+            self._looker = Looker(
+                client,
+                sync_object.look,
+                pacer.beside(sync_object.look_per_s, bucket),
+                self._breaker,
+                should_stop=self._is_over,
+                sleep=sleep,
+                rng=self._rng,
+            )
         self._stop_lock = threading.Lock()
         self._stop: Exception | None = None
 
@@ -152,22 +172,69 @@ class Deliverer:
         on_unknown: Callable[[], None],
     ) -> Verdict:
         self._budget.earn()
+        target = result.batch.target
         for attempt in range(MAX_ATTEMPTS):
-            self._pass_gates(result)
+            look = self._look(rows, target)
+            if look.kind in {"done", "reject"}:
+                return self._seen(result, rows, look)
+            to, content = (
+                (look.target, look.body or b"") if look.kind == "other" else (target, body)
+            )
+            self._pass_gates(result, to)
             result.attempts = max(result.attempts, attempt + 1)
-            outcome = self._post(result, body)
-            verdict = self._verdict(rows, outcome, result.batch.target)
+            outcome = self._post(result, to, content)
+            verdict = self._verdict(rows, outcome, to)
             if verdict.action is Action.RETRY_UNKNOWN:
                 on_unknown()
             if verdict.action not in _RETRIES:
+                if look.reason and verdict.attribution is not None:
+                    result.looked[rows[0].seq] = look.reason
                 return verdict
-            self._wait(attempt, outcome)
-        raise _Halted(self._exhausted(outcome, result.batch.target))
+            self._wait(attempt, outcome, to)
+        reason = self._object.refusals.get(UNKNOWN_LIST)
+        if reason is not None and verdict.refusal.code == UNKNOWN_LIST:
+            # It is about all of the rows, and about no other list.
+            failed = dict.fromkeys((row.seq for row in rows), reason)
+            return Verdict(Action.SETTLE, Refusal(), Attribution(Reading.EXACT, failed))
+        raise _Halted(self._exhausted(outcome, to))
 
-    def _pass_gates(self, result: BatchResult) -> None:
-        """Wait for the circuit and the rate; the lease is looked at last, right before sending."""
+    def _look(self, rows: Sequence[Payload], target: Target | None) -> Look:
+        """Look before an attempt, where the sync object does; what a look costs is no request."""
+        if self._looker is None:
+            return SEND
         try:
-            going = self._breaker.enter(self._is_over) and self._pacer.acquire(self._is_over)
+            look = self._looker.look(rows[0], target)
+        except IterableSyncError as error:
+            raise self._halt(error) from None
+        if look is None:
+            raise _Halted(self._stop)
+        return look
+
+    def _seen(self, result: BatchResult, rows: Sequence[Payload], look: Look) -> Verdict:
+        """Settle a row by what a look found."""
+        seq = rows[0].seq
+        failed = {seq: look.reason} if look.kind == "reject" else {}
+        if look.kind == "done" and look.reason:
+            result.looked[seq] = look.reason
+        return Verdict(Action.SETTLE, Refusal(), Attribution(Reading.EXACT, failed))
+
+    def _pacer_of(self, target: Target | None) -> Pacer:
+        """Give what paces an endpoint: mostly the pacer of the sync."""
+        if target is None or target.requests_per_s is None:
+            return self._pacer
+        bucket = self._client.project.name + target.name
+        return self._pacer.beside(target.requests_per_s, bucket)
+
+    def _pass_gates(self, result: BatchResult, target: Target | None) -> None:
+        """Wait for the circuit and the rate; the lease is looked at last, right before sending."""
+        pacer = self._pacer_of(target)
+        quota = target.quota if target is not None else ""
+        if quota and self._quotas is not None and self._quotas.is_full(quota):
+            raise self._wait_for_quota(result)
+        try:
+            going = self._breaker.enter(self._is_over) and pacer.acquire(self._is_over)
+            if going and quota and self._quotas is not None and not self._quotas.admit(quota):
+                raise self._wait_for_quota(result)
             if going:
                 self._may_post()
         except IterableSyncError as error:
@@ -176,10 +243,19 @@ class Deliverer:
             raise _Halted(self._stop)
         result.requests += 1
 
-    def _post(self, result: BatchResult, body: bytes) -> Answer | AttemptFailed:
-        path = self._path(result.batch.target)
+    def _wait_for_quota(self, result: BatchResult) -> _Halted:
+        """End the batch, and nothing else: its rows wait for longer than a run."""
+        result.waits = True
+        return _Halted(None)
+
+    def _post(
+        self, result: BatchResult, target: Target | None, body: bytes
+    ) -> Answer | AttemptFailed:
         try:
-            answer = self._client.post(path, body)
+            if target is None:
+                answer = self._client.send("POST", self._object.path, body)
+            else:
+                answer = self._client.send(target.method, target.path, body)
         except AttemptFailed as failure:
             self._breaker.failed()
             if failure.action is Action.RETRY_UNKNOWN:
@@ -195,18 +271,30 @@ class Deliverer:
             self._breaker.failed()
         else:
             self._breaker.succeeded()
+        if answer.status == 429 and self._is_used_up(answer, target):
+            raise self._wait_for_quota(result)
         if answer.status == 429:
             # A wait beyond the cap ends the run; the pace of what is in flight is no matter then.
             try:
-                self._pacer.on_429(answer.retry_after_s)
+                self._pacer_of(target).on_429(answer.retry_after_s)
             except IterableSyncError as error:
                 raise self._halt(error) from None
         if answer.status >= 400:
-            log.info("%s: HTTP %d %s", path, answer.status, answer.code or "")
+            log.info("%s: HTTP %d %s", self._name(target), answer.status, answer.code or "")
         return answer
 
-    def _path(self, target: Target | None) -> str:
-        return target.path if target is not None else self._object.path
+    def _is_used_up(self, answer: Answer, target: Target | None) -> bool:
+        """Tell whether others have made so many requests that a quota has no room for hours."""
+        if target is None or not target.quota or self._quotas is None:
+            return False
+        wait_s = answer.retry_after_s or 0.0
+        if wait_s > LONGEST_WAIT_S:
+            self._quotas.fill(target.quota, wait_s)
+        return wait_s > LONGEST_WAIT_S
+
+    def _name(self, target: Target | None) -> str:
+        """Give the endpoint as it may be shown."""
+        return target.name if target is not None else self._object.path
 
     def _verdict(
         self, rows: Sequence[Payload], outcome: Answer | AttemptFailed, target: Target | None
@@ -217,30 +305,36 @@ class Deliverer:
         if action is Action.SETTLE:
             attribution = self._attribute(rows, outcome.json)
             if attribution.reading is Reading.UNREADABLE:
-                log.info("%s: HTTP %d, unreadable", self._path(target), outcome.status)
+                log.info("%s: HTTP %d, unreadable", self._name(target), outcome.status)
                 return Verdict(Action.RETRY_UNKNOWN, Refusal())
             if target is not None:
                 attribution = attribution.without(target.harmless)
             return Verdict(action, outcome.refusal, attribution)
+        if action is Action.STOP and outcome.status == 404:
+            if outcome.code in self._object.refusals:
+                return Verdict(Action.ISOLATE, outcome.refusal)
+            if target is not None and target.absent:
+                where = f"{self._name(target)}: HTTP 404 {outcome.code or ''}".rstrip()
+                raise self._halt(ConfigError(f"{where}: {target.absent}"))
         if action is Action.REFUSED:
-            raise self._halt(self._client.permission_refused(outcome, self._path(target)))
+            raise self._halt(self._client.permission_refused(outcome, self._name(target)))
         if action is Action.STOP:
             raise self._halt(
                 ConfigError(
-                    f"{self._path(target)}: HTTP {outcome.status} {outcome.code or ''}".rstrip()
+                    f"{self._name(target)}: HTTP {outcome.status} {outcome.code or ''}".rstrip()
                     + ": Iterable does not take this request; check project type and features"
                 )
             )
         return Verdict(action, outcome.refusal)
 
-    def _wait(self, attempt: int, outcome: Answer | AttemptFailed) -> None:
+    def _wait(self, attempt: int, outcome: Answer | AttemptFailed, target: Target | None) -> None:
         """Wait before the next attempt, or end the run if that would take too long."""
         if attempt + 1 >= MAX_ATTEMPTS:
             return
         seconds = wait_s(attempt, outcome.retry_after_s, self._rng)
         if seconds > LONGEST_WAIT_S:
             raise self._halt(
-                RetryLater(f"{self._object.path}: Iterable asks for {seconds:.0f} s", seconds)
+                RetryLater(f"{self._name(target)}: Iterable asks for {seconds:.0f} s", seconds)
             )
         is_expected = not isinstance(outcome, AttemptFailed) and (
             outcome.status == 429 or outcome.code == UNKNOWN_LIST
@@ -248,7 +342,7 @@ class Deliverer:
         if not is_expected and not self._budget.spend():
             raise self._halt(
                 RetryLater(
-                    f"{self._object.path}: more than a tenth of the requests fail", LONGEST_WAIT_S
+                    f"{self._name(target)}: more than a tenth of the requests fail", LONGEST_WAIT_S
                 )
             )
         if not rest(seconds, self._is_over, self._sleep):
@@ -262,13 +356,13 @@ class Deliverer:
         if not isinstance(outcome, AttemptFailed) and outcome.code == UNKNOWN_LIST:
             words = (target.absent if target is not None else "") or "Iterable has no such list"
             return self._halt(
-                UnknownList(f"{self._path(target)}: HTTP {status} {outcome.code}: {words}")
+                UnknownList(f"{self._name(target)}: HTTP {status} {outcome.code}: {words}")
             ).stop
         if status == 429 or self._breaker.is_open:
             delay_s = NEXT_RUN_S if self._breaker.is_open else LONGEST_WAIT_S
             halted = self._halt(
                 RetryLater(
-                    f"{self._object.path}: {MAX_ATTEMPTS} attempts failed "
+                    f"{self._name(target)}: {MAX_ATTEMPTS} attempts failed "
                     f"(last: {'no answer' if status is None else f'HTTP {status}'})",
                     max(outcome.retry_after_s or 0.0, delay_s),
                 )

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from iterable_sync.batching import split
 from iterable_sync.names import field_limit_notes, sent_fields, shown
 from iterable_sync.payloads import as_block
+from iterable_sync.quotas import QUOTAS
 from iterable_sync.retrying import read_patiently
+from iterable_sync.rows import Target
 from iterable_sync.sync_object import map_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
     from iterable_sync.client import IterableClient
-    from iterable_sync.rows import RunReport
+    from iterable_sync.rows import Batch, Payload, Rejection, RunReport
     from iterable_sync.spec import SyncSpec
     from iterable_sync.state import SyncState
     from iterable_sync.sync_object import SyncObject
@@ -49,37 +52,15 @@ def estimate(
     Raises:
         RetryLater: Iterable cannot be asked now.
     """
-    known: dict[str, str] = {}
+    known = state.known_types
     if sync_object.has_listed_fields:
         # Spreads waits; nothing secret hangs on it.
         rng = random.Random()  # noqa: S311
         known = read_patiently(client.known_fields, rng=rng, sleep=sleep)
     if frame.empty:
         return
-    context = map_context(
-        spec,
-        state.columns,
-        client.project,
-        known_types=known,
-        list_ids=state.list_ids,
-        at_s=state.at_s,
-        renamed=state.renamed,
-    )
-    payloads, rejections = sync_object.payloads(frame, context)
+    payloads, rejections, batches = _mapped(spec, sync_object, state, client, frame, known)
     overhead = len(sync_object.body([], create_new_fields=False))
-    batches = [
-        batch
-        for batch in split(
-            payloads,
-            rejections,
-            seq_lo=int(frame["_seq"].iloc[0]),
-            seq_hi=int(frame["_seq"].iloc[-1]),
-            max_rows=min(spec.batch_rows, sync_object.max_rows),
-            max_bytes=spec.batch_bytes,
-            overhead_bytes=overhead,
-        )
-        if batch.payloads
-    ]
     size = sum(
         overhead + len(batch.payloads) - 1 + sum(len(p.body) for p in batch.payloads)
         for batch in batches
@@ -108,6 +89,91 @@ def estimate(
         report.notes.append(
             f"of {len(frame)} rows {refused} have values that would be refused before sending"
         )
+
+
+def foretell(
+    spec: SyncSpec,
+    sync_object: SyncObject,
+    state: SyncState,
+    client: IterableClient,
+    report: RunReport,
+    *,
+    rows: int,
+) -> None:
+    """
+    Say in a note which requests a plan would make, and how long they take; asks nobody.
+
+    Args:
+        rows: how many would be sent; it is counted in the first of them.
+    """
+    frame = state.first_rows
+    if frame is None or frame.empty or not rows:
+        return
+    *_, batches = _mapped(spec, sync_object, state, client, frame, {})
+    own = Target(sync_object.path)
+    scale = rows / len(frame)
+    at_most = spec.requests_per_s or sync_object.requests_per_s
+    targets = [batch.target or own for batch in batches]
+    # One of each endpoint stands for all of those that are named alike.
+    kinds = {f"{target.method} {target.name}": target for target in targets}
+    counts = Counter(f"{target.method} {target.name}" for target in targets)
+    found = [
+        (words, kinds[words], math.ceil(requests * scale))
+        for words, requests in sorted(counts.items())
+    ]
+    seconds = max(
+        (n / min(target.requests_per_s or at_most, at_most) for _, target, n in found), default=0.0
+    )
+    of_quota: Counter[str] = Counter()
+    for _, target, requests in found:
+        of_quota[target.quota] += requests
+    days = [
+        words
+        for quota, requests in of_quota.items()
+        if quota and (words := QUOTAS[quota].in_words(requests))
+    ]
+    named = ", ".join(f"{requests} {words}" for words, _, requests in found)
+    takes = "".join(f", and {words}" for words in days)
+    report.notes.append(
+        f"it would make requests that cannot be undone, {named}: {sum(n for *_, n in found)} in "
+        f"all, which take {math.ceil(seconds)} seconds{takes}"
+    )
+
+
+def _mapped(
+    spec: SyncSpec,
+    sync_object: SyncObject,
+    state: SyncState,
+    client: IterableClient,
+    frame: pd.DataFrame,
+    known: Mapping[str, str],
+) -> tuple[Sequence[Payload], list[Rejection], list[Batch]]:
+    """Give the rows as they would be sent, what would be refused before, and the requests."""
+    context = map_context(
+        spec,
+        state.columns,
+        client.project,
+        known_types=known,
+        list_ids=state.list_ids,
+        at_s=state.at_s,
+        renamed=state.renamed,
+        groups=state.groups,
+    )
+    payloads, rejections = sync_object.payloads(frame, context)
+    batches = [
+        batch
+        for batch in split(
+            payloads,
+            rejections,
+            seq_lo=int(frame["_seq"].iloc[0]),
+            seq_hi=int(frame["_seq"].iloc[-1]),
+            max_rows=min(spec.batch_rows, sync_object.max_rows),
+            max_bytes=spec.batch_bytes,
+            overhead_bytes=len(sync_object.body([], create_new_fields=False)),
+        )
+        if batch.payloads
+    ]
+    return payloads, rejections, batches
 
 
 def _upwards(name: str) -> list[str]:

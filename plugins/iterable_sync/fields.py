@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING
 
 from iterable_sync.names import Template, Written, dotted, half_of
 from iterable_sync.payloads import FieldNames
-from iterable_sync.rows import NullPolicy, Op
+from iterable_sync.rows import NullPolicy, Op, Rejection
 from iterable_sync.values import Reason, Rendered, escape, places_of, render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
     import pyarrow as pa
 
     from iterable_sync.payloads import Flags, Longs
-    from iterable_sync.rows import Column, Renamed
+    from iterable_sync.renamed import Renamed
+    from iterable_sync.rows import Column
 
 
 class Chunk:
@@ -70,6 +71,42 @@ class Chunk:
     def sent_text(self, column: Column) -> pa.Array:
         """Give a column as ``large_string``, null where a row does not send it."""
         return where(self.sent(column), self.text(column.name))
+
+    def sends_all(self, columns: Iterable[Column]) -> Flags:
+        """Tell which rows send all that the model says of them."""
+        import numpy as np
+
+        marked = [self._is_marked(c.position) for c in columns if not c.is_key]
+        sends: Flags = np.logical_and.reduce([~self.is_removed, *marked])
+        return sends
+
+    def rejections(
+        self, refused: Mapping[int, str], of_fields: Iterable[tuple[int, str, str]] = ()
+    ) -> list[Rejection]:
+        """
+        Give the rejections of a chunk, in the order of its rows.
+
+        Args:
+            refused: row -> why it cannot be sent.
+
+            of_fields: (row, field, reason); they count where the row is sent.
+        """
+        # Plain text: drivers have their own ideas of an Enum.
+        found = [
+            Rejection(int(self.seqs[row]), str(reason), field)
+            for row, field, reason in of_fields
+            if row not in refused
+        ]
+        found += [Rejection(int(self.seqs[row]), str(reason)) for row, reason in refused.items()]
+        return sorted(found, key=lambda rejection: rejection.seq)
+
+    def but_for(self, refused: Mapping[int, str]) -> Flags:
+        """Tell which rows are not refused."""
+        import numpy as np
+
+        is_sent = np.ones(self.rows, dtype=bool)
+        is_sent[list(refused)] = False
+        return is_sent
 
     def _is_marked(self, position: int) -> Flags:
         import numpy as np

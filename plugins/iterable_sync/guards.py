@@ -23,6 +23,9 @@ WAITING = "waiting_for_user"
 AS_DECLARED = frozenset({SAMPLE, WAITING})
 """What is held as the author of the sync wants it, so that nobody has to look."""
 
+OF_CHANGES = frozenset({"first_sync", "max_changed", "max_requests"})
+"""Guards that let an opt-out pass: it waits for nobody."""
+
 DOUBTS_THE_QUERY = frozenset({"min_rows", "below_retention", SNAPSHOT_LOST})
 """Guards for which the plan as a whole may be wrong; see :mod:`iterable_sync.state.approvals`."""
 
@@ -59,6 +62,7 @@ def tripped(
     is_first: bool = False,
     rows_per_s: float = inf,
     asks_first: bool = False,
+    people: int | None = None,
 ) -> list[Tripped]:
     """
     Compare a plan with the limits of its sync.
@@ -79,6 +83,9 @@ def tripped(
         rows_per_s: how many the sync sends in a second.
 
         asks_first: a first run would send all that ever happened, and was not told to.
+
+        people: whom the other syncs of the project know, where rows are requests about them that
+            cannot be undone.
 
     Returns:
         What to hold; a guard that holds everything stands alone.
@@ -140,6 +147,17 @@ def tripped(
                 f"{removed} of {live} keys would be removed, more than "
                 f"{guards.max_removed:.0%}; if that is right, raise guards.max_removed "
                 "for this run",
+            )
+        )
+    requests = to_send.get(Op.ADDED, 0)
+    if people is not None and requests > max(guards.removed_floor, guards.max_removed * people):
+        found.append(
+            Tripped(
+                "max_requests",
+                (Op.ADDED,),
+                f"{requests} requests would be made, none of which can be undone, about more than "
+                f"{guards.max_removed:.0%} of the {people} people that the project's syncs know; "
+                "if that is right, approve them, or raise guards.max_removed for this run",
             )
         )
     changed = to_send.get(Op.CHANGED, 0) + to_send.get(Op.IDENTITY_CHANGED, 0)

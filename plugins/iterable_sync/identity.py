@@ -12,12 +12,15 @@ hybrid       its userId, or without one its e-mail
 An identity is text: ``email:ana@example.com`` or ``userId:U-7``. E-mails are trimmed and
 lower-cased for ASCII letters only, because the ``lower`` of DuckDB, Postgres and Python differ on
 others (``İ``, ``ẞ``). A userId is exact: case and spaces count in Iterable. Blank is no identifier.
+
+A row that is about no person, but about an item of a catalog, has its key instead: ``item:SKU-42``.
 """
 
 from __future__ import annotations
 
 import re
 from enum import StrEnum
+from hashlib import sha256
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 EMAIL_PREFIX = "email:"
 USER_ID_PREFIX = "userId:"
+ITEM_PREFIX = "item:"
 
 
 class IdentityReason(StrEnum):
@@ -72,14 +76,8 @@ def identity_sql(email: str | None, user_id: str | None, project_type: ProjectTy
     """
     by_email = "NULL"
     if email is not None:
-        trimmed = f"trim({email}, {' || '.join(_BLANK_SQL)})"
-        lowered = f"translate({trimmed}, '{ascii_uppercase}', '{ascii_lowercase}')"
-        # A text that `lower` leaves as it is has no letter to translate, in any locale; bytes are
-        # compared, for other collations may find 'A' equal to 'a'. Translating costs DuckDB 0.8 of
-        # 1.0 CPU s for a million e-mails.
-        is_lower = f'lower({trimmed}) = {trimmed} COLLATE "C"'
-        folded = f"CASE WHEN {is_lower} THEN {trimmed} ELSE {lowered} END"
-        by_email = f"CASE WHEN {trimmed} <> '' THEN '{EMAIL_PREFIX}' || {folded} END"
+        trimmed = _trimmed_sql(email)
+        by_email = f"CASE WHEN {trimmed} <> '' THEN '{EMAIL_PREFIX}' || {folded_sql(email)} END"
     by_user_id = ""
     if user_id is not None:
         named = f"'{USER_ID_PREFIX}' || {user_id}"
@@ -98,6 +96,43 @@ def identity_sql(email: str | None, user_id: str | None, project_type: ProjectTy
         chosen = f"CASE {by_user_id} ELSE {by_email} END"
     # The cast gives a bare NULL a type: CREATE TABLE AS needs one.
     return f"CAST({chosen} AS text)"
+
+
+def item_sql(key: str) -> str:
+    """Give the SQL expression of the identity of a row that is about no person: its key's text."""
+    return f"CAST('{ITEM_PREFIX}' || CAST({key} AS text) AS text)"
+
+
+def folded_sql(text: str) -> str:
+    """Give the SQL expression of a text as :func:`fold_email` does it; *text* is one as well."""
+    trimmed = _trimmed_sql(text)
+    lowered = f"translate({trimmed}, '{ascii_uppercase}', '{ascii_lowercase}')"
+    # A text that `lower` leaves as it is has no letter to translate, in any locale; bytes are
+    # compared, for other collations may find 'A' equal to 'a'. Translating costs DuckDB 0.8 of
+    # 1.0 CPU s for a million e-mails.
+    is_lower = f'lower({trimmed}) = {trimmed} COLLATE "C"'
+    return f"CASE WHEN {is_lower} THEN {trimmed} ELSE {lowered} END"
+
+
+def identifier_sql(identity: str) -> str:
+    """Give the SQL expression of the e-mail or userId in an identity, an expression as well."""
+    return f"substr({identity}, strpos({identity}, ':') + 1)"
+
+
+def hash_of(identifier: str) -> str:
+    """
+    Give the hash under which Iterable lists a forgotten e-mail or userId.
+
+    Source:
+        Swagger ``users/forgotten`` and ``users/forgottenUserIds``, documented: SHA-256 of the
+        trimmed and lower-cased value. That it is written in hexadecimal, and that letters beyond
+        ASCII stay as they are, is assumed. So two userIds that differ by case alone are one here.
+    """
+    return sha256(fold_email(identifier).encode()).hexdigest()
+
+
+def _trimmed_sql(text: str) -> str:
+    return f"trim({text}, {' || '.join(_BLANK_SQL)})"
 
 
 def identity(email: str | None, user_id: str | None, project_type: ProjectType) -> str | None:

@@ -114,6 +114,7 @@ class Isolation:
         confirm_fields: Callable[[frozenset[str]], None],
     ) -> None:
         self._result = result
+        self._target = result.batch.target
         self._object = sync_object
         self._send = send
         self._size = size
@@ -183,9 +184,7 @@ class Isolation:
     def _request(
         self, rows: Sequence[Payload], bodies: Sequence[bytes], seqs: Callable[[], Iterable[int]]
     ) -> Verdict:
-        body = self._object.body(
-            bodies, create_new_fields=self._creating, target=self._result.batch.target
-        )
+        body = self._object.body(bodies, create_new_fields=self._creating, target=self._target)
         verdict = self._send(rows, body, lambda: self._doubtful.update(seqs()))
         if verdict.action is Action.HALVE and len(rows) > 1:
             self._size.refused(len(body))
@@ -260,9 +259,9 @@ class Isolation:
             elif self._cut_fields(seq, fields):
                 self._push([seq])
         else:
-            reason = reason_for_refusal(verdict.refusal.code)
-            target = self._result.batch.target
-            if target is not None and reason in target.harmless:
+            code = verdict.refusal.code
+            reason = self._object.refusals.get(code or "") or reason_for_refusal(code)
+            if self._target is not None and reason in self._target.harmless:
                 del self._open[seq]
             else:
                 self._reject(seq, reason)
@@ -290,7 +289,8 @@ class Isolation:
     def _suspects(self, seqs: Sequence[int], refusal: Refusal) -> list[int]:
         if self._paths_are_wrong:
             return []
-        places = {index for array, index, _ in refusal.paths if array == self._object.array}
+        ours = (self._target and self._target.array) or self._object.array
+        places = {index for array, index, _ in refusal.paths if array == ours}
         return [seqs[place] for place in sorted(places) if place < len(seqs)]
 
     def _test_alone(self, suspects: Sequence[int]) -> bool:

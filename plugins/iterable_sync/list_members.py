@@ -12,6 +12,7 @@ import logging
 import random
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from iterable_sync.contact_lists import copy_members, read_members, read_size
@@ -116,13 +117,12 @@ def compare_sizes(
         lists = [(name, number) for name, number in number_of.items() if name in ours and number]
     for name, number in lists[:_SIZES_OF_A_RUN]:
         try:
-            size = read_size(client, number)
+            found = read_difference(client, name, number, by_name.get(name) or by_name[None])
         except IterableSyncError as error:
             log.info("the size of a list was not read: %s", error)
             continue
-        membership = by_name.get(name) or by_name[None]
-        if abs(size - membership.people) > membership.in_flight:
-            report.notes.append(_difference(name, number, size, membership))
+        if found.people:
+            report.notes.append(found.note)
     state.lists.compared([name for name, _ in lists[:_SIZES_OF_A_RUN] if name is not None])
     if left := [str(number) for _, number in lists[_SIZES_OF_A_RUN:]]:
         more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
@@ -132,7 +132,37 @@ def compare_sizes(
         )
 
 
-def _difference(name: str | None, number: int, size: int, membership: Membership) -> str:
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """
+    A list of Iterable against what a sync put there.
+
+    Args:
+        people: how many more Iterable has, or fewer; 0 where those in flight may be it.
+
+        note: says so, and what to do.
+    """
+
+    people: int
+    note: str
+
+
+def read_difference(
+    client: IterableClient, name: str | None, number: int, membership: Membership
+) -> Difference:
+    """
+    Compare the size of one list; raises as :func:`iterable_sync.contact_lists.read_size`.
+
+    Args:
+        name: None where the sync knows the list by its id.
+    """
+    size = read_size(client, number)
+    more = size - membership.people
+    is_in_flight = abs(more) <= membership.in_flight
+    return Difference(0 if is_in_flight else more, _words(name, number, size, membership))
+
+
+def _words(name: str | None, number: int, size: int, membership: Membership) -> str:
     named = f"the list {name!r} ({number})" if name else f"the list {number}"
     return (
         f"{named} has {size} people in Iterable, and {membership.people} by this sync. Iterable "

@@ -13,6 +13,7 @@ import re
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .errors import ModelError
@@ -176,6 +177,7 @@ def match_names(
     return names
 
 
+@lru_cache(maxsize=8)
 def _one_statement(sql: str, dialect: str) -> tuple[str, list[Token]]:
     """Cut *sql* to its only statement; comments inside and before it stay."""
     from sqlglot.dialects.dialect import Dialect
@@ -215,6 +217,8 @@ def _one_statement(sql: str, dialect: str) -> tuple[str, list[Token]]:
     return sql[start:stop], statements[own]
 
 
+# A run asks twice, to check the query and to read its names; nobody changes the tree.
+@lru_cache(maxsize=8)
 def _parse(text: str, dialect: str) -> exp.Expr | None:
     """Parse one statement; ``None`` where sqlglot does not know the syntax."""
     import sqlglot

@@ -42,6 +42,9 @@ IDENTIFY: dict[str, FieldSpec] = {
 """Column, in any case, -> what ``identify_names`` declares of it."""
 
 
+_IMAGE = "image_url"
+
+
 def snake_case(name: str) -> str:
     """Give a name in ``snake_case``; empty where it has no letter and no digit."""
     return _composed("_".join(word.lower() for word in _words(name)))
@@ -54,6 +57,38 @@ def camel_case(name: str) -> str:
 
 
 _STYLES: dict[str, Callable[[str], str]] = {"snake": snake_case, "camel": camel_case}
+
+
+def with_image(spec: SyncSpec, names: Iterable[str]) -> SyncSpec:
+    """
+    Let the image of the declared size be the one that a row has, and leave out the other sizes.
+
+    Args:
+        names: the columns of the model.
+
+    Raises:
+        ConfigError: the model has no image of that size.
+    """
+    if spec.image_size is None:
+        return spec
+    images = {name.lower(): name for name in names if name.lower().startswith(f"{_IMAGE}_")}
+    chosen = images.pop(f"{_IMAGE}_{spec.image_size.lower()}", None)
+    if chosen is None:
+        raise ConfigError(
+            f"image_size={spec.image_size!r}: the model has no column "
+            f"'{_IMAGE}_{spec.image_size}'; it has {', '.join(images.values()) or 'no image'}"
+        )
+    by_person = {name.lower(): of for name, of in spec.fields.items()}
+    given = by_person.get(chosen.lower(), FieldSpec())
+    name = given.name or _styled(_IMAGE, spec.naming) or _IMAGE
+    of_image = given.model_copy(update={"name": name})
+    others = {name: of for name, of in spec.fields.items() if name.lower() != chosen.lower()}
+    return spec.model_copy(
+        update={
+            "fields": others | {chosen: of_image},
+            "exclude": (*spec.exclude, *images.values()),
+        }
+    )
 
 
 def declarations(

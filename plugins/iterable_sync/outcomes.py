@@ -39,6 +39,9 @@ _REASON_OF_ARRAY = {
 # is one "that was not found" (Swagger, documented).
 _DEPRECATED = ("invalidEmails", "invalidUserIds")
 _NOT_NAMES = "disallowedEventNames"
+# Source: Swagger `BulkUpdateSubscriptionsResponse`, documented: a valid identifier, and an error of
+# their own.
+_INTERNAL = {"validEmailFailures": _EMAILS, "validUserIdFailures": _USER_IDS}
 
 
 class _Names(Enum):
@@ -160,6 +163,9 @@ def spread(result: BatchResult) -> None:
         for field in fields
     ]
     result.uncreated = {}
+    result.looked = {
+        row: reason for seq, reason in result.looked.items() for row in block.rows_of([seq])
+    }
     spread_out = {
         (row, rejection.reason): Rejection(row, rejection.reason)
         for rejection in (*found, *dropped)
@@ -216,7 +222,7 @@ def _named(answer: Mapping[str, Any]) -> list[_Named] | None:
     rank = {reason: place for place, reason in enumerate(_REASON_OF_ARRAY.values())}
     # "invalid_{kind}" ranks for both kinds; what is unknown comes last.
     named.sort(key=lambda one: rank.get(_without_kind(one.reason), len(rank)))
-    for array in (*_DEPRECATED, _NOT_NAMES):
+    for array in (*_DEPRECATED, *_INTERNAL, _NOT_NAMES):
         values = answer.get(array)
         if values is None:
             continue
@@ -234,6 +240,8 @@ def _are_texts(values: Any) -> bool:
 def _failure(array: str, value: str) -> _Named:
     if array == _NOT_NAMES:
         return _Named("disallowed_event_name", _Names.EVENT, value)
+    if array in _INTERNAL:
+        return _Named("internal_error", _Names(_INTERNAL[array]), value)
     by = _Names.EMAIL if array.endswith(_EMAILS) else _Names.USER_ID
     reason = _REASON_OF_ARRAY.get(array.removesuffix(by.value), "refused")
     return _Named(reason.format(kind="email" if by is _Names.EMAIL else "user_id"), by, value)

@@ -89,6 +89,25 @@ class Pacer:
         self._cut_at = -math.inf
         self._next_at = -math.inf
         self._paused_until = -math.inf
+        self._beside: dict[str, Pacer] = {}
+
+    def beside(self, requests_per_s: float, bucket: str) -> Pacer:
+        """
+        Give the pacer of another endpoint, one for each *bucket*, not faster than this one.
+
+        Where this one is turned off, that one is as well.
+        """
+        with self._lock:
+            if bucket not in self._beside:
+                is_off = math.isinf(self._configured)
+                self._beside[bucket] = Pacer(
+                    math.inf if is_off else min(requests_per_s, self._configured),
+                    clock=self._clock,
+                    sleep=self._sleep,
+                    shared=self._shared,
+                    bucket=bucket,
+                )
+            return self._beside[bucket]
 
     @property
     def requests_per_s(self) -> float:

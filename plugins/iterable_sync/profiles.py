@@ -16,7 +16,8 @@ projects, and such rows are rejected. An identifier is never sent as null.
 A bad identity rejects the row. A bad value rejects its field, and the row goes on; a *changed* row
 that has nothing else to send is rejected too, with the reason of its first field. A *changed* or
 *removed* row with nothing to send at all (nulls of fields that Iterable does not have) gives no
-payload and no rejection: Iterable holds what it would say.
+payload and no rejection: Iterable holds what it would say. Only a row that sends all of its columns
+is sent without fields as well: Iterable may never have got it.
 
 A JSON column is one field and sent whole. While nested objects are merged, Iterable keeps a key
 that is no longer in it; a null for the key, or ``merge_nested_objects=False``, makes it go.
@@ -27,7 +28,7 @@ documented. That null deletes a field is recorded for ``users/update`` only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from iterable_sync.addressees import addressees, identifiers
 from iterable_sync.fields import Chunk, DataFields, flags, where
@@ -42,10 +43,11 @@ from iterable_sync.identity import (
 from iterable_sync.names import join
 from iterable_sync.payloads import PayloadBlock
 from iterable_sync.rows import Op, ProjectType, Rejection, Role
+from iterable_sync.sync_object import SyncObject
 from iterable_sync.values import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     import pyarrow as pa
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
     from iterable_sync.sync_object import MapContext, Shape
 
 
-class Profiles:
+class Profiles(SyncObject):
     """What is the same for all sync objects whose rows become fields of people, row by row."""
 
     shape: Shape
@@ -95,6 +97,11 @@ class Profiles:
         # Not `%b`, which grows its buffer and costs 40 times as much for a body of this size.
         return b"".join((b'{"users":[', b",".join(rows), b'],"createNewFields":', flag, b"}"))
 
+    def profile_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what the profile shows of a row; see :class:`iterable_sync.read_back.OnProfiles`."""
+        identifiers = {name: row[name] for name in ("email", "userId") if name in row}
+        return {**identifiers, **row["dataFields"]}
+
 
 def _map(
     chunk: Chunk, context: MapContext, *, writes_identity: bool
@@ -125,8 +132,9 @@ def _map(
         is_empty = flags(objects.is_empty)
     if user_ids is not None:
         is_empty &= flags(user_ids.is_null())
-    # An added row without fields still makes its user.
-    is_silent = is_empty & (chunk.is_removed | flags(pc.equal(chunk.op, Op.CHANGED.value)))
+    # An added row without fields still makes its user; so does one that may never have arrived.
+    is_known = flags(pc.equal(chunk.op, Op.CHANGED.value)) & ~chunk.sends_all(context.columns)
+    is_silent = is_empty & (chunk.is_removed | is_known)
     # Plain text: drivers have their own ideas of an Enum.
     rejections = [
         Rejection(int(chunk.seqs[row]), str(reason), field)

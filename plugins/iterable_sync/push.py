@@ -10,7 +10,6 @@ and a batch costs no commit of its own.
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -18,12 +17,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from iterable_sync.batching import continued, last_identity, split
-from iterable_sync.errors import ConfigError, IterableSyncError
+from iterable_sync.errors import IterableSyncError
 from iterable_sync.failpoints import failpoint
+from iterable_sync.known_fields import KnownFields
 from iterable_sync.names import dotted, sent_fields
 from iterable_sync.payloads import as_block
 from iterable_sync.reasons import REASONS
-from iterable_sync.retrying import read_patiently
 from iterable_sync.rows import BatchResult, Role
 from iterable_sync.sync_object import map_context
 
@@ -64,7 +63,11 @@ class Pushed:
 
         reasons: reason -> rejected rows, and fields of rows.
 
+        looked: what was found -> rows that were accepted without their request.
+
         fields: what the project lists, and what it was asked to create.
+
+        waiting: rows that are left since a quota is used up.
 
         stop: why it ended early, or None.
     """
@@ -73,9 +76,11 @@ class Pushed:
     bytes_sent: int = 0
     next_seq: int = 1
     reasons: Counter[str] = field(default_factory=Counter)
+    looked: Counter[str] = field(default_factory=Counter)
     fields: set[str] = field(default_factory=set)
     new_fields: set[str] = field(default_factory=set)
     uncreated: set[str] = field(default_factory=set)
+    waiting: int = 0
     stop: Exception | None = None
     seconds_mapping: float = 0.0
     seconds_reading: float = 0.0
@@ -117,8 +122,7 @@ class Push:
             **sent_fields(state.columns),
             **{c.field: c.name for c in state.columns if c.role is not Role.FIELD},
         }
-        self._known: dict[str, str] = {}
-        self._listed: set[str] = set()
+        self._known = KnownFields(client, sleep)
         self._in_flight: dict[Future[BatchResult], Batch] = {}
         self._results: list[BatchResult] = []
         self._told_at: float | None = None
@@ -128,6 +132,7 @@ class Push:
         self._chunk_rows = min(_CHUNK_ROWS, int(requests * self._batch_rows))
         self._number = 1
         self._last: tuple[str, Future[BatchResult]] | None = None
+        self._rank = 0
         self.done = Pushed()
 
     def run(self) -> Pushed:
@@ -138,8 +143,9 @@ class Push:
             LeaseLost: another run took over; what is open stays open for it to fold.
         """
         if self._object.has_listed_fields:
-            self._learn(self._read_fields())
-            self._check_new_fields()
+            self._read_fields()
+            if self._spec.new_fields == "fail":
+                self._known.check(sent_fields(self._state.columns))
         ready: list[Batch] = []
         folded_at = logged_at = self._clock()
         with ThreadPoolExecutor(self._spec.threads, thread_name_prefix="push") as pool:
@@ -155,6 +161,7 @@ class Push:
                     failpoint("between_batches")
                     self._let_others_pass(ready)
                     if self._clock() - folded_at > _FOLD_EVERY_S:
+                        _give_memory_back()
                         self._state.fold()
                         folded_at = self._clock()
                     if self._clock() - logged_at > _LOG_EVERY_S:
@@ -170,22 +177,12 @@ class Push:
                 for future in self._in_flight:
                     future.cancel()
                 raise
+        _give_memory_back()
         return self.done
 
-    def _learn(self, known: dict[str, str]) -> None:
-        """Take what Iterable lists; an object is known by any of its parts."""
-        self._known = known
-        self.done.fields |= known.keys()
-        self._listed |= known.keys()
-        for name in known:
-            while "." in name:
-                name = name.rpartition(".")[0]  # noqa: PLW2901 - walks up
-                self._listed.add(name)
-
-    def _read_fields(self) -> dict[str, str]:
-        # Spreads waits; nothing secret hangs on it.
-        rng = random.Random()  # noqa: S311
-        return read_patiently(self._client.known_fields, rng=rng, sleep=self._sleep)
+    def _read_fields(self) -> None:
+        self._known.read()
+        self.done.fields |= self._known.types.keys()
 
     def _is_done(self) -> bool:
         return self._is_over() or self.done.next_seq > self._last_seq
@@ -241,10 +238,11 @@ class Push:
             self._spec,
             self._state.columns,
             self._client.project,
-            known_types=self._known,
+            known_types=self._state.known_types or self._known.types,
             list_ids=self._state.list_ids,
             at_s=self._state.at_s,
             renamed=self._state.renamed,
+            groups=self._state.groups,
         )
         payloads, rejections = self._object.payloads(frame, context)
         batches = split(
@@ -264,6 +262,9 @@ class Push:
     def _submit(self, pool: ThreadPoolExecutor, batches: list[Batch]) -> None:
         for batch in batches:
             failpoint("ledger_written")
+            if batch.target is not None and batch.target.rank > self._rank:
+                self._drain()
+                self._rank = batch.target.rank
             if self.done.stop is not None:
                 block = as_block(batch.payloads)
                 left = block.rows_of(block.seqs.tolist())
@@ -294,13 +295,12 @@ class Push:
         first = int(others[1]) if len(others) > 1 else len(block)
         result = self._deliverer.deliver(replace(batch, payloads=block[first:]))
         result.batch = batch
+        result.waits |= before.result().waits
         result.not_applied += block.rows_of(block.seqs[:first].tolist())
         return result
 
     def _unknown_fields(self, batch: Batch) -> frozenset[str]:
-        if not self._object.has_listed_fields:
-            return frozenset()
-        return as_block(batch.payloads).fields.beyond(self._listed)
+        return self._known.unknown(batch) if self._object.has_listed_fields else frozenset()
 
     def _create_fields(
         self, pool: ThreadPoolExecutor, batch: Batch, unknown: frozenset[str]
@@ -317,15 +317,13 @@ class Push:
         self._drain()
         if not self._is_over():
             try:
-                self._learn(self._read_fields())
+                self._read_fields()
             except IterableSyncError as error:
                 # What was sent is settled all the same; the rest of the plan stays pending.
                 self.done.stop = error
                 return
-            self.done.new_fields |= unknown & self._known.keys()
-            # What Iterable did not create is not asked for again in this run; but a row that was
-            # refused has not asked.
-            self._listed |= unknown & _asked(self._results[-1])
+            self.done.new_fields |= unknown & self._known.types.keys()
+            self._known.was_asked(self._results[-1])
 
     def _collect(self, *, until: float, ready: list[Batch]) -> None:
         """Wait for answers until it is time to visit the database again."""
@@ -384,19 +382,13 @@ class Push:
         self._results.append(result)
         self.done.requests += result.requests
         self.done.bytes_sent += result.bytes_sent
+        if result.waits:
+            refused = {r.seq for r in result.rejections if r.field is None}
+            self.done.waiting += len({*result.not_applied, *result.in_doubt} - refused)
         self.done.reasons.update(r.reason for r in result.rejections if r.field is None)
+        self.done.looked.update(result.looked.values())
         if result.stop is not None and self.done.stop is None:
             self.done.stop = result.stop
-
-    def _check_new_fields(self) -> None:
-        if self._spec.new_fields != "fail":
-            return
-        wanted = sent_fields(self._state.columns).keys()
-        if unknown := sorted(wanted - self._listed):
-            raise ConfigError(
-                f"{len(unknown)} fields are not known to the Iterable project: "
-                f"{', '.join(unknown)}; create them there, or say new_fields='create'"
-            )
 
 
 def _is_waiting(result: BatchResult) -> bool:
@@ -407,8 +399,8 @@ def _is_waiting(result: BatchResult) -> bool:
     return not refused.issuperset({*result.in_doubt, *result.not_applied}.intersection(theirs))
 
 
-def _asked(result: BatchResult) -> set[str]:
-    """Give the fields that the accepted rows of a batch carried."""
-    refused = {r.seq for r in result.rejections if r.field is None}
-    refused.update(result.in_doubt, result.not_applied)
-    return {f for p in result.batch.payloads if p.seq not in refused for f in p.fields}
+def _give_memory_back() -> None:
+    """Give back what Arrow keeps of the chunks that were mapped: folding wants it next."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()

@@ -45,7 +45,16 @@ REASONS: dict[str, Reason] = {
     "missing_identifier": Reason("the row has neither e-mail nor userId", _DATA),
     "missing_event_name": Reason("the event has no name", _DATA),
     "missing_audience": Reason("the audience has no name with a letter or digit in it", _DATA),
-    "missing_created_at": Reason("the event or order has no time", _DATA),
+    "missing_subscribed": Reason("whether the person is subscribed is NULL", _DATA),
+    "bad_group": Reason(
+        "the group is no emailList, messageType or messageChannel, or its id no positive integer",
+        _DATA,
+    ),
+    "opted_out": Reason(
+        "another row of the same person says no to the same group, and a no counts", _DATA
+    ),
+    "invalid_ids": Reason("an array of ids is no JSON list of positive integers", _DATA),
+    "missing_created_at": Reason("the event, order or request has no time", _DATA),
     "missing_total": Reason("the order has no total", _DATA),
     "missing_items": Reason("the order has no list of items, not even an empty one", _DATA),
     "invalid_items": Reason(
@@ -53,9 +62,20 @@ REASONS: dict[str, Reason] = {
         "the log says where",
         _DATA,
     ),
+    "bad_action": Reason("the request is not to delete, forget or unforget", _DATA),
     "missing_required": Reason("a field that `required` names is NULL", _DATA),
     "expired": Reason("the row waited for longer than the sync lets it, and is given up", _DATA),
     "duplicate_identity": Reason("several rows have the same e-mail or userId", _DATA),
+    "not_an_address": Reason("the old or the new e-mail of the change is no address", _DATA),
+    "ambiguous_change": Reason(
+        "several changes of one moment are from the same address, or to the same one", _DATA
+    ),
+    "same_person": Reason("source and destination of the merge are the same person", _DATA),
+    "email_cycle": Reason(
+        "people change places with their addresses: one of them would need an address that is "
+        "nobody's; change one of them in Iterable by hand",
+        _DATA,
+    ),
     "not_finite": Reason("the number is NaN or infinite", _DATA),
     "out_of_range_int": Reason("the integer does not fit 32 bits", _DATA),
     "out_of_range_long": Reason("the integer does not fit 64 bits", _DATA),
@@ -73,6 +93,13 @@ REASONS: dict[str, Reason] = {
     "not_text": Reason("the text is not valid Unicode", _DATA),
     "nul_character": Reason("the text holds a NUL character", _DATA),
     "too_long": Reason("the text is longer than Iterable takes", _DATA),
+    "period_in_name": Reason(
+        "a key inside the JSON has a period, which catalogs do not take in names of fields", _DATA
+    ),
+    "bad_item_id": Reason(
+        "the key of the item is longer than an id may be, once it is written as one", _DATA
+    ),
+    "item_too_large": Reason("the item is larger than 30,000 bytes of JSON", _DATA),
     "too_large": Reason("the row alone is larger than a request may be", _DATA),
     # Refused by either side.
     "wrong_type": Reason("Iterable holds this field with another type, for ever", _MAPPING),
@@ -85,6 +112,11 @@ REASONS: dict[str, Reason] = {
     ),
     "not_found": Reason("Iterable does not know this user", _ITERABLE, _DAY_S),
     "conflict": Reason("another user already has this e-mail or userId", _ITERABLE, _DAY_S),
+    "target_exists": Reason(
+        "somebody has the new address already; merge the two, or say on_target_exists",
+        _ITERABLE,
+        _DAY_S,
+    ),
     "forgotten": Reason(
         "the user was forgotten (GDPR); Iterable takes no data about them", _ITERABLE
     ),
@@ -98,11 +130,26 @@ REASONS: dict[str, Reason] = {
         _ITERABLE,
         _HOUR_S,
     ),
+    "unknown_group": Reason(
+        "Iterable has no such list, message type or channel; create it, or correct the id",
+        _ITERABLE,
+        _DAY_S,
+    ),
+    "internal_error": Reason("Iterable had an error of its own with this row", _ITERABLE, _HOUR_S),
     "field_limit": Reason("the project has reached its number of fields", _ITERABLE, _DAY_S),
     "refused": Reason(
         "Iterable refused the row and gave no reason that we know", _ITERABLE, _DAY_S
     ),
 }
+
+FOUND = {
+    "already_done": "Iterable has it so already; nothing was sent",
+    "both_stay": "somebody has the new address already, and both profiles stay as they are",
+    "merged": "somebody had the new address already; the old profile was merged into that one",
+    "nobody_there": "Iterable does not know the person by any of the identifiers; nothing was sent",
+    "renamed": "there was no destination, so that the source has its identifier now",
+}
+"""What a look at Iterable found of accepted rows whose request was not sent, or was another one."""
 
 _UNKNOWN = Reason("rejected for a reason that this version does not know", _ITERABLE, _DAY_S)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 
 class Op(StrEnum):
@@ -70,6 +70,20 @@ class Role(StrEnum):
     TOTAL = "total"
     ITEMS = "items"
     LINE = "line"  # of the model alone: lines are folded to items before the diff
+    ACTION = "action"  # what a request about a person asks for
+    OLD = "old"  # the identifier that a person had, or the profile that goes
+    NEW = "new"  # the one that the person gets, or the profile that stays
+    GROUP = "group"  # the kind of a subscription group
+    GROUP_ID = "group_id"
+    SUBSCRIBED = "subscribed"
+    EMAIL_LISTS = "email_lists"  # these four are whole arrays of ids
+    CHANNELS_LEFT = "channels_left"
+    TYPES_LEFT = "types_left"
+    TYPES_JOINED = "types_joined"
+
+
+BESIDE = frozenset({Role.AUDIENCE, Role.GROUP, Role.GROUP_ID})
+"""What makes a row, beside its person, a thing of its own; it is in the key."""
 
 
 class ProjectType(StrEnum):
@@ -115,24 +129,13 @@ class Column:
     region: str | None = None
     is_required: bool = False
 
-
-@dataclass(frozen=True, slots=True)
-class Renamed:
-    """
-    Fields that got another name, and that rows were sent under the old one.
-
-    Args:
-        was: column -> the names that its field had, dotted; nothing maps these now.
-
-        of_changed: columns of which rows that Iterable knows may have them; of the others it is
-            those alone that left the model and come back.
-    """
-
-    was: Mapping[str, tuple[str, ...]]
-    of_changed: frozenset[str]
-
-
-NOT_RENAMED = Renamed({}, frozenset())
+    @property
+    def has_user_ids(self) -> bool:
+        """Whether its values are userIds: of a role that is for either kind, its name says so."""
+        is_either = self.role in (Role.OLD, Role.NEW)
+        return self.role is Role.USER_ID or (
+            is_either and self.name.lower().endswith(("user_id", "userid"))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,19 +178,67 @@ class Target:
     Where a request goes, and what it says beside its rows, where rows of one sync differ in that.
 
     Args:
-        path: the endpoint.
+        path: the endpoint; identifiers in it are percent-encoded. It is sent, and never shown.
 
         head: members of the body, each with a comma behind it, e.g. ``"listId":17,``.
 
         harmless: reasons that are no failure there: who is not known is in no list either.
 
-        absent: what a person reads where Iterable does not know what the head names.
+        absent: what a person reads where Iterable has not what the head names, or answers 404.
+
+        method: of HTTP.
+
+        shown: what messages, logs and paces call the endpoint where its path names a person or an
+            item, e.g. ``/api/users/{email}``; empty is the path.
+
+        array: the array of the body that holds the rows, where it is not that of the object.
+
+        requests_per_s: of an endpoint that has a pace of its own; not above that of the sync.
+
+        quota: name of the rolling quota that its requests count for; empty where there is none.
+
+        rank: requests of a higher one begin when all of those before are answered; the plan is in
+            this order.
     """
 
     path: str
     head: bytes = b""
     harmless: frozenset[str] = frozenset()
     absent: str = ""
+    method: str = "POST"
+    shown: str = ""
+    array: str | None = None
+    requests_per_s: float | None = None
+    quota: str = ""
+    rank: int = 0
+
+    @property
+    def name(self) -> str:
+        """The endpoint as it may be shown."""
+        return self.shown or self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """
+    What a look at Iterable says about a request of one row, before each attempt to send it.
+
+    Args:
+        kind: ``send`` the request as it is; ``done``: the row is accepted and nothing is sent;
+            ``reject`` the row; ``other``: send *body* to *target* instead.
+
+        reason: why it is rejected; else why it was not simply sent, which
+            :attr:`BatchResult.looked` keeps.
+
+        body: of the request that is sent instead.
+
+        target: where that one goes.
+    """
+
+    kind: Literal["send", "done", "reject", "other"]
+    reason: str = ""
+    body: bytes | None = None
+    target: Target | None = None
 
 
 @dataclass(slots=True)
@@ -224,6 +275,11 @@ class BatchResult:
         not_applied: seqs that certainly were not applied, and may be sent again.
 
         uncreated: seq -> fields that Iterable dropped (``filteredOutFields``).
+
+        waits: rows without an outcome wait for a quota.
+
+        looked: seq -> reason of the :class:`Look` for which an accepted row was not sent, or was
+            sent in another way.
     """
 
     batch: Batch
@@ -231,6 +287,7 @@ class BatchResult:
     in_doubt: list[int] = field(default_factory=list)
     not_applied: list[int] = field(default_factory=list)
     uncreated: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    looked: dict[int, str] = field(default_factory=dict)
     requests: int = 0
     bytes_sent: int = 0
     http_status: int | None = None
@@ -238,6 +295,7 @@ class BatchResult:
     seconds: float = 0.0
     request_id: str | None = None
     stop: Exception | None = None
+    waits: bool = False
 
 
 class RunEnd(StrEnum):
@@ -247,6 +305,7 @@ class RunEnd(StrEnum):
     HELD = "held"
     REJECTED = "rejected_above_limit"
     PENDING = "pending"
+    WAITING = "waiting"  # what is left waits until a quota lets it go
 
 
 @dataclass(slots=True)

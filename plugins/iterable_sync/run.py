@@ -7,9 +7,11 @@ import time
 from typing import TYPE_CHECKING
 
 from iterable_sync import books, guards, objects
+from iterable_sync.catalog_fields import find_catalog
+from iterable_sync.catalog_items import read_back
 from iterable_sync.delivery import Deliverer
 from iterable_sync.errors import ConfigError, CountsDiffer, RetryLater, SyncAborted
-from iterable_sync.estimate import estimate
+from iterable_sync.estimate import estimate, foretell
 from iterable_sync.failpoints import failpoint
 from iterable_sync.list_ids import find_lists, judge
 from iterable_sync.list_members import adopting, compare_sizes
@@ -19,6 +21,7 @@ from iterable_sync.push import Push, Pushed
 from iterable_sync.rows import Op, RunEnd, RunReport
 from iterable_sync.same_project import check_project
 from iterable_sync.state import SyncState, plans
+from iterable_sync.subscription_groups import read_groups
 from iterable_sync.sync_object import completed
 
 if TYPE_CHECKING:
@@ -72,6 +75,7 @@ def run_sync(
     """
     sync_object = objects.get(spec.object)
     spec = completed(spec, sync_object)
+    sync_object.check(spec, client.project)
     if spec.dry_run:
         with state.without_trace() as engine:
             return _dry_run(spec, sync_object, source, client, engine, clock, sleep)
@@ -89,6 +93,8 @@ def run_sync(
     with state.visits_follow():
         try:
             sync_state.begin()
+            if sync_object.shape.needs_catalog:
+                read_back(spec, sync_object, client, sync_state, report, should_stop, sleep)
             return _run(
                 spec,
                 sync_state,
@@ -130,10 +136,14 @@ def _dry_run(
     )
     report = RunReport(spec.sync, sync_state.run_id, dry_run=True)
     with adopting(spec, client, sync_state, report, sleep):
-        _, plan, held = _plan(spec, sync_state, report, clock)
+        _, plan, held = _plan(spec, sync_state, client, report, clock)
     first = sync_state.first_rows
     if sync_object.shape.needs_lists:
         find_lists(spec, client, sync_state, report, sleep)
+    if sync_object.shape.needs_catalog:
+        find_catalog(spec, client, sync_state, report, sleep)
+    if sync_object.shape.needs_groups and first is not None:
+        sync_state.groups = read_groups(client, sleep)
     if first is not None:
         sends = [op for op in Op if op not in held]
         estimate(
@@ -162,7 +172,7 @@ def _run(
 ) -> RunReport:
     try:
         with adopting(spec, client, sync_state, report, sleep):
-            staged, plan, _ = _plan(spec, sync_state, report, clock)
+            staged, plan, _ = _plan(spec, sync_state, client, report, clock)
     except (ConfigError, SyncAborted):
         sync_state.close(report, "failed")
         raise
@@ -175,6 +185,10 @@ def _run(
             check_project(client, sync_state, report, sleep)
             if sync_object.shape.needs_lists:
                 find_lists(spec, client, sync_state, report, sleep)
+            if sync_object.shape.needs_catalog:
+                find_catalog(spec, client, sync_state, report, sleep)
+            if sync_object.shape.needs_groups:
+                sync_state.groups = read_groups(client, sleep)
             sync_state.lane.enter(should_stop)
             pusher = Push(
                 spec,
@@ -195,6 +209,7 @@ def _run(
                     should_stop=should_stop,
                     clock=clock,
                     sleep=sleep,
+                    quotas=sync_state.quotas,
                 ),
                 last_seq=plan.last_seq,
                 should_stop=should_stop,
@@ -231,7 +246,11 @@ def _run(
 
 
 def _plan(
-    spec: SyncSpec, sync_state: SyncState, report: RunReport, clock: Callable[[], float]
+    spec: SyncSpec,
+    sync_state: SyncState,
+    client: IterableClient,
+    report: RunReport,
+    clock: Callable[[], float],
 ) -> tuple[Staged, Plan, set[Op]]:
     """Stage, diff and guard: steps 1 to 3; give as well what a dry run would hold."""
     would_hold: set[Op] = set()
@@ -243,6 +262,7 @@ def _plan(
         + plan.total(op=op, route=plans.IGNORE)
         - plan.approved.get(op, 0)
         - plan.doubted.get(op, 0)
+        - plan.free.get(op, 0)
         for op in Op
     }
     sync_object = objects.get(spec.object)
@@ -260,6 +280,7 @@ def _plan(
         is_first=plan.is_first,
         rows_per_s=rate * min(spec.batch_rows, sync_object.max_rows),
         asks_first=sync_object.shape.has_history and spec.since is None,
+        people=sync_state.people() if sync_object.shape.is_final else None,
     ):
         would_hold |= set(trip.ops)
         held = 0 if spec.dry_run else sync_state.hold(trip.ops, trip.guard)
@@ -268,6 +289,8 @@ def _plan(
             report.held_by_guard[trip.guard] = 0
         if held or spec.dry_run or trip.guard in report.held_by_guard:
             report.notes.append(f"held by {trip.guard}: {trip.words}")
+    if (would_hold or spec.dry_run) and sync_object.shape.is_final:
+        foretell(spec, sync_object, sync_state, client, report, rows=sum(to_send.values()))
     books.count_plan(report, staged, plan)
     if report.still_rejected:
         books.count_waiting(report, sync_state.waiting)
@@ -321,6 +344,7 @@ def _record(
         report,
         shown(pushed.uncreated, mapped),
         is_whole=sync_state.is_append_only,
+        full=sync_state.quotas.full,
     )
     found = "counts_differ" if report.differences() else report.end.value
     sync_state.close(report, state or found)

@@ -13,27 +13,37 @@ Source:
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from iterable_sync.errors import ConfigError
 from iterable_sync.retrying import read_patiently
 from iterable_sync.state.projects import Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from iterable_sync.client import IterableClient
-    from iterable_sync.rows import RunReport
-    from iterable_sync.state import SyncState
 
 _SHOWN = 3
 _LONGEST = 40
 
 
+class _State(Protocol):
+    """What knows the channels that projects had."""
+
+    def recognise_project(self, channels: Collection[int]) -> Seen: ...
+
+
+class _Report(Protocol):
+    """What notes are taken in."""
+
+    notes: list[str]
+
+
 def check_project(
     client: IterableClient,
-    state: SyncState,
-    report: RunReport,
+    state: _State,
+    report: _Report,
     sleep: Callable[[float], None],
 ) -> None:
     """

@@ -132,8 +132,8 @@ class SyncSpec(_Declared):
 
         on_remove: what a key that left the query means for Iterable: ``ignore``, or what the object
             knows: ``clear`` its fields (of carts: an empty cart), set the audience's field to
-            ``false``, ``unsubscribe`` from the list, send the event of the ``exit``; None is the
-            object's default.
+            ``false``, ``unsubscribe`` from the list, send the event of the ``exit``, ``delete`` the
+            item; None is the object's default.
 
         first_sync: how many rows a first run may send, ``all`` for no limit; ``seed`` takes all of
             them for sent and sends none, ``sample:50`` sends 50 and holds the others; None leaves
@@ -189,6 +189,26 @@ class SyncSpec(_Declared):
 
         line_key: columns that order the lines of an order or a cart; by default the item's id.
 
+        catalog: the catalog whose items the rows are.
+
+        create_catalog: create it where it is not there yet.
+
+        image_size: of the columns ``image_url_<size>`` of the model, the one that becomes the field
+            ``image_url``; the others are left out.
+
+        derive_from: the sync of users out of whose snapshot the changes of address are worked out;
+            the model is that of the users then.
+
+        on_target_exists: what is done where somebody has the new address already: ``fail`` rejects
+            the change, ``merge`` merges the old profile into that one, ``leave`` leaves both.
+
+        allow_overwrite: whole arrays of subscriptions may be written over those that people have.
+
+        allow_merge: profiles may be merged: the source is deleted, which nothing brings back.
+
+        read_back_sample: so many items that earlier runs sent are read at the start of a run, and
+            what has not arrived is sent again; 0 reads none.
+
     The following are for events and, the first two, for orders:
 
     Args:
@@ -222,7 +242,7 @@ class SyncSpec(_Declared):
     phone_region: str | None = Field(default=None, pattern=r"^[A-Z]{2}$")
     null: NullPolicy = NullPolicy.CLEAR
     timezone: str | None = None
-    on_remove: Literal["ignore", "clear", "false", "unsubscribe", "exit"] | None = None
+    on_remove: Literal["ignore", "clear", "false", "unsubscribe", "exit", "delete"] | None = None
     on_identity_change: Literal["hold", "full_row"] = "hold"
     newest_by: str | None = None
     new_fields: Literal["create", "fail"] = "create"
@@ -254,6 +274,14 @@ class SyncSpec(_Declared):
     adopt_list: bool = False
     trait: str | None = Field(default=None, min_length=1)
     line_key: tuple[str, ...] = ()
+    catalog: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,255}$")
+    create_catalog: bool = False
+    image_size: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_]+$")
+    derive_from: str | None = Field(default=None, min_length=1, max_length=250)
+    on_target_exists: Literal["fail", "merge", "leave"] = "fail"
+    allow_overwrite: bool = False
+    allow_merge: bool = False
+    read_back_sample: int = Field(default=20, ge=0, le=1_000)
     event_name: EventName | None = None
     created_at: str = Field(default="created_at", min_length=1)
     since: datetime | None = None

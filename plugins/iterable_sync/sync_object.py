@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from iterable_sync.errors import ConfigError
-from iterable_sync.rows import NOT_RENAMED, NullPolicy
+from iterable_sync.renamed import NOT_RENAMED
+from iterable_sync.rows import NullPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
+    from iterable_sync.renamed import Renamed
     from iterable_sync.rows import (
         Column,
+        Look,
         Payload,
         Project,
         ProjectType,
         Rejection,
-        Renamed,
         Role,
         Target,
     )
@@ -56,6 +59,15 @@ class MapContext:
         renamed: which fields the rows of a profile have under names that nothing maps any more.
 
         on_remove: as in :class:`iterable_sync.spec.SyncSpec`; what a removed row is to say.
+
+        catalog: the catalog whose items the rows are.
+
+        on_target_exists: as in :class:`iterable_sync.spec.SyncSpec`.
+
+        is_worked_out: rows are of no table, but worked out of the snapshot of another sync.
+
+        groups: kind of a subscription group -> the ids that Iterable has; a kind that is not there
+            was not looked at.
     """
 
     columns: tuple[Column, ...]
@@ -73,6 +85,10 @@ class MapContext:
     row_id: Literal["uuid", "key"] | None = None
     renamed: Renamed = NOT_RENAMED
     on_remove: str | None = None
+    catalog: str = ""
+    on_target_exists: Literal["fail", "merge", "leave"] = "fail"
+    is_worked_out: bool = False
+    groups: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
 def map_context(
@@ -84,6 +100,7 @@ def map_context(
     list_ids: Mapping[str, int],
     at_s: int,
     renamed: Renamed = NOT_RENAMED,
+    groups: Mapping[str, frozenset[int]] = MappingProxyType({}),
 ) -> MapContext:
     """Give the context of all chunks of a run."""
     return MapContext(
@@ -102,6 +119,10 @@ def map_context(
         row_id=spec.row_id,
         renamed=renamed if spec.clear_renamed else NOT_RENAMED,
         on_remove=spec.on_remove,
+        catalog=spec.catalog or "",
+        on_target_exists=spec.on_target_exists,
+        is_worked_out=spec.derive_from is not None,
+        groups=groups,
     )
 
 
@@ -143,6 +164,26 @@ class Shape:
 
         needs_lists: each row goes into a list of Iterable: the one that its audience names, or that
             of ``SyncSpec.list_name`` or ``list_id``.
+
+        needs_catalog: each row is an item of the catalog of ``SyncSpec.catalog``.
+
+        of_people: its rows are about people. Without, they are items, which nobody identifies:
+            ``_identity`` is ``item:`` and the key as text, and no row lacks an identifier.
+
+        effect: what an accepted row does to the rows of other syncs, in the transaction that
+            records it: ``email_change`` (from the role OLD to NEW), ``merge`` (OLD goes, NEW
+            stays), ``deletion`` (the role ACTION says which: delete, forget, unforget).
+
+        is_final: a row is a request that cannot be undone. With ``has_history`` a first run is held
+            as a whole unless it is told how many or since when, and so is a later one with more
+            requests than ``guards.max_removed`` lets go.
+
+        free_of_guards: the role of a column in which false is an opt-out: such rows are the first
+            of the plan, and no guard on changes holds them.
+
+        one_of: roles of which the model has a column of one at least.
+
+        needs_groups: each row is about a subscription group, which Iterable has or has not.
     """
 
     name: str
@@ -158,6 +199,18 @@ class Shape:
     has_fields: bool = True
     has_history: bool = False
     needs_lists: bool = False
+    of_people: bool = True
+    effect: str = ""
+    is_final: bool = False
+    free_of_guards: Role | None = None
+    one_of: frozenset[Role] = frozenset()
+    needs_groups: bool = False
+    needs_catalog: bool = False
+
+    @property
+    def is_person(self) -> bool:
+        """Whether a row is a person: nobody has a second one, and who it is may change."""
+        return self.of_people and not self.shares_identity
 
 
 PLAIN = Shape("users")
@@ -194,6 +247,17 @@ class SyncObject(Protocol):
         has_listed_fields: ``users/getFields`` lists its fields with their types. Without, nobody
             knows what a row would create: each row says itself whether it may
             (:attr:`MapContext.create_new_fields`), and no field is created ahead.
+
+        refusals: code of Iterable -> our reason, where it differs from
+            :func:`iterable_sync.reasons.reason_for_refusal`; for requests of one row, or a row that
+            was found alone. A 404 with such a code is of the row as well.
+
+        look: ``look(client, payload, target) -> Look``, called before each attempt to send a
+            request, the first one as well; it reads (:meth:`IterableClient.read`) and changes
+            nothing, so that an answer that was lost is resolved by a look and not by a second
+            call. May raise what reading does. Only with a ``max_rows`` of 1.
+
+        look_per_s: looks per second, of all threads.
     """
 
     name: str
@@ -208,6 +272,18 @@ class SyncObject(Protocol):
     removals: tuple[str, ...]
     settings: frozenset[str]
     has_listed_fields: bool
+    refusals: Mapping[str, str] = MappingProxyType({})
+    look: Callable[..., Look] | None = None
+    look_per_s: float = 80.0
+
+    def check(self, spec: SyncSpec, project: Project) -> None:
+        """
+        Check what is declared, before anything is staged; the usual object takes all of it.
+
+        Raises:
+            ConfigError: it is not for this project, or does what has to be allowed.
+        """
+        del spec, project
 
     def payloads(
         self, frame: pd.DataFrame, context: MapContext
@@ -248,14 +324,20 @@ class SyncObject(Protocol):
 # What says how rows that happened once are found, and how rows that change are compared.
 _SPECIAL = frozenset(
     {
+        "allow_overwrite",
         "audience",
+        "catalog",
         "clear_renamed",
+        "create_catalog",
         "create_list",
         "adopt_list",
+        "allow_merge",
         "created_at",
+        "derive_from",
         "event_name",
         "event_names",
         "identify_names",
+        "image_size",
         "line_key",
         "list_id",
         "list_name",
@@ -264,6 +346,8 @@ _SPECIAL = frozenset(
         "merge_nested_objects",
         "newest_by",
         "on_identity_change",
+        "on_target_exists",
+        "read_back_sample",
         "requires",
         "retention_s",
         "row_id",

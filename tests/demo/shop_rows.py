@@ -45,6 +45,16 @@ SELECT view_id, user_id, email, CAST(viewed_at AT TIME ZONE 'UTC' AS text) AS vi
     campaign_id, url, title, referrer, seconds_on_page, CAST(utm AS text) AS utm
 FROM page_views ORDER BY view_id
 """
+PRODUCTS = """
+SELECT product_id, name, category, price, sale_price, is_in_stock, width_cm, height_cm, image,
+    CAST(listed_at AT TIME ZONE 'UTC' AS text) AS listed_at
+FROM products ORDER BY product_id
+"""
+GDPR_REQUESTS = """
+SELECT request_id, user_id, email, action,
+    CAST(requested_at AT TIME ZONE 'UTC' AS text) AS requested_at
+FROM gdpr_requests ORDER BY request_id
+"""
 DIARY = "SELECT day, person, kind, luck FROM shop_diary ORDER BY day, person"
 
 
@@ -56,7 +66,18 @@ def rows(connection: Any, sql: str) -> list[Row]:
 
 def digest(connection: Any) -> dict[str, tuple[int, str]]:
     found = {}
-    for sql in (USERS, EMAIL_CHANGES, DIARY, ORDERS, ORDER_ITEMS, CARTS, CART_ITEMS, PAGE_VIEWS):
+    for sql in (
+        USERS,
+        EMAIL_CHANGES,
+        GDPR_REQUESTS,
+        DIARY,
+        ORDERS,
+        ORDER_ITEMS,
+        CARTS,
+        CART_ITEMS,
+        PAGE_VIEWS,
+        PRODUCTS,
+    ):
         table = sql.split("FROM ")[1].split()[0]
         lines = sorted(repr(row) for row in rows(connection, sql))
         found[table] = (len(lines), hashlib.sha256("\n".join(lines).encode()).hexdigest())

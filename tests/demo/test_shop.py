@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 
 import shop
-from demo.shop_rows import EMAIL_CHANGES, USERS, Row, digest, rows, users_of
+from demo.shop_rows import EMAIL_CHANGES, GDPR_REQUESTS, USERS, Row, digest, rows, users_of
 from iterable_sync.model import author_names, check_select, match_names
 
 if TYPE_CHECKING:
@@ -219,6 +220,29 @@ def test_email_changes_tell_every_email_that_was(duck: duckdb.DuckDBPyConnection
         assert {f"2026-01-{day:02}"} == {c["changed_at"][:10] for c in of_today}
         previous, told = today, changes
     assert len(told) > len({change["user_id"] for change in told})
+
+
+def test_requests_of_people_stay_and_are_of_both_kinds(duck: duckdb.DuckDBPyConnection):
+    """Who is deleted has left the shop, who is forgotten is still in it; and some come back."""
+    told: list[Row] = []
+    for day in range(2, 16):
+        users = users_of(duck, users=2000, day=day)
+        requests = rows(duck, GDPR_REQUESTS)
+        known = {(r["request_id"], r["user_id"], r["action"], r["requested_at"]) for r in requests}
+
+        assert known >= {
+            (r["request_id"], r["user_id"], r["action"], r["requested_at"]) for r in told
+        }
+        assert len(known) == len({r["request_id"] for r in requests})
+        of_today = [r for r in requests if r["requested_at"].startswith(f"2026-01-{day:02}")]
+        assert len(of_today) == len(requests) - len(told)
+        for request in of_today:
+            assert (request["action"] == "delete") is (request["user_id"] not in users)
+        told = requests
+
+    count = Counter(request["action"] for request in told)
+    assert count["delete"] == 28
+    assert 0 < count["unforget"] < count["forget"]
 
 
 def test_people_are_as_various_as_real_ones(duck: duckdb.DuckDBPyConnection):

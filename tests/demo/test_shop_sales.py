@@ -1,4 +1,4 @@
-"""Orders, carts and page views of the demo shop: what stays, what comes and what goes."""
+"""Orders, carts, page views and products of the demo shop: what stays, what comes and what goes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import shop
-from demo.shop_rows import CART_ITEMS, CARTS, ORDERS, PAGE_VIEWS, rows, users_of
+from demo.shop_rows import (
+    CART_ITEMS,
+    CARTS,
+    ORDER_ITEMS,
+    ORDERS,
+    PAGE_VIEWS,
+    PRODUCTS,
+    rows,
+    users_of,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -65,3 +74,21 @@ def test_page_views_stay_as_they_are_and_each_day_has_new_ones(duck: duckdb.Duck
     assert len({row["url"] for row in views}) == len({row["title"] for row in views}) == 7
     for name in ("campaign_id", "referrer", "utm"):
         assert {True, False} == {row[name] is None for row in views}
+
+
+def test_products_change_a_little_and_their_sizes_every_week(duck: duckdb.DuckDBPyConnection):
+    """What was ordered is sold; keys are there once, and most of them are no ids of Iterable."""
+    days = []
+    for day in (1, 2, 6, 7):
+        shop.create_shop(duck, "duckdb", 200, day)
+        days.append({row["product_id"]: row for row in rows(duck, PRODUCTS)})
+        ordered = {row["product_id"] for row in rows(duck, ORDER_ITEMS)}
+        assert 28 == len(days[-1]) == len(rows(duck, PRODUCTS))
+        assert ordered <= days[-1].keys()
+        assert 21 == sum("/" in key for key in days[-1])
+    first, second, sixth, seventh = days
+
+    unlike = {name for key in first for name in first[key] if first[key][name] != second[key][name]}
+    assert {"sale_price", "is_in_stock"} == unlike
+    assert first.keys() == sixth.keys()
+    assert 7 == len(sixth.keys() & seventh.keys())

@@ -10,16 +10,14 @@ import pytest
 from iterable_sync import objects
 from iterable_sync.errors import ConfigError
 from iterable_sync.rows import ProjectType, RunEnd
-from object_rows import columns_of, put, rows, said, spec, sync
+from object_rows import columns_of, put, rows, said, spec, sync, that_say
 
 if TYPE_CHECKING:
     from harness import World
 
 LANES = {
-    objects.get(name).lane: {
-        n for n in objects.names() if objects.get(n).lane == objects.get(name).lane
-    }
-    for name in objects.names()
+    objects.get(name).lane: {n for n in that_say() if objects.get(n).lane == objects.get(name).lane}
+    for name in that_say()
 }
 PROFILES = ("users", "traits", "audiences")
 
@@ -34,8 +32,10 @@ def own_field(name: str) -> dict[str, Any]:
 def test_only_those_of_a_lane_wait_for_each_other(postgres_world: World, lane: str) -> None:
     """While one is at a request, each other one of its lane waits, and those of other lanes run."""
     world = postgres_world.with_project(ProjectType.USER_ID)
+    world.change(subscriptions_enabled=True)
     first, *_ = sorted(LANES[lane])
-    others = sorted(set(objects.names()) - {first})
+    # Rows of requests about people have a module of their own, :mod:`request_world`.
+    others = sorted(set(that_say()) - {first})
     for name in (first, *others):
         put(world, objects.get(name), *rows(objects.get(name), [1]))
     ends: dict[str, RunEnd] = {}
@@ -61,6 +61,7 @@ def test_those_that_write_the_same_share_a_lane() -> None:
     assert {"users", "traits", "audiences", "lists"} <= LANES["profiles"]
     assert {"events", "audience_events"} <= LANES["events"]
     assert {"orders", "carts"} <= LANES["commerce"]
+    assert {"catalog"} <= LANES["catalogs"]
 
 
 def brings(name: str, world: World) -> dict[str, Any]:

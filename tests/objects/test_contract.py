@@ -17,9 +17,19 @@ from iterable_sync.batching import split
 from iterable_sync.errors import ConfigError
 from iterable_sync.outcomes import Attribution, Reading, attribute, attribute_whole
 from iterable_sync.payloads import as_block
-from iterable_sync.rows import Batch, Column, ProjectType, Role, StateType, WireType
+from iterable_sync.rows import (
+    Batch,
+    Column,
+    Payload,
+    ProjectType,
+    Role,
+    StateType,
+    Target,
+    WireType,
+)
 from iterable_sync.spec import SyncSpec
 from iterable_sync.sync_object import MapContext, SyncObject
+from object_rows import rows_in
 
 COLUMNS = (
     Column("user_id", "userId", StateType.TEXT, WireType.STRING, 0, role=Role.USER_ID, is_key=True),
@@ -44,6 +54,30 @@ MEMBERSHIP = (
         "group", "audience", StateType.TEXT, WireType.STRING, 3, role=Role.AUDIENCE, is_key=True
     ),
 )
+# What a request about a person asks for, who it was about and who it will be.
+REQUEST = (
+    *COLUMNS[:2],
+    COLUMNS[4],
+    *(
+        Column(role.value, role.value, StateType.TEXT, WireType.STRING, place, role=role)
+        for place, role in enumerate((Role.ACTION, Role.OLD, Role.NEW), start=5)
+    ),
+)
+CONSENT = (
+    *COLUMNS[:2],
+    *(
+        Column(name, name, StateType.TEXT, WireType.STRING, place, role=role, is_key=True)
+        for place, (name, role) in enumerate(
+            {"kind": Role.GROUP, "number": Role.GROUP_ID}.items(), start=2
+        )
+    ),
+    Column("says", "subscribed", StateType.TEXT, WireType.BOOLEAN, 4, role=Role.SUBSCRIBED),
+)
+ARRAY = (
+    *COLUMNS[:2],
+    Column("ids", "emailListIds", StateType.TEXT, WireType.JSON, 2, role=Role.EMAIL_LISTS),
+)
+ITEM = (replace(COLUMNS[0], field="item", role=Role.FIELD), COLUMNS[2])
 CONTEXT = MapContext(
     COLUMNS,
     ProjectType.HYBRID,
@@ -52,6 +86,7 @@ CONTEXT = MapContext(
     sync="shop",
     list_ids={"VIP": 7},
     list_name="VIP",
+    catalog="shop",
 )
 # Arrays of an answer that name rows by their userId: those of Swagger, and one of a later version.
 ARRAYS = {
@@ -93,6 +128,20 @@ def context_of(sync_object: SyncObject, **more: Any) -> MapContext:
     columns = COLUMNS if sync_object.array else COMMERCE
     if Role.AUDIENCE in sync_object.shape.required:
         columns = MEMBERSHIP
+    if not sync_object.shape.of_people:
+        columns = ITEM
+    if Role.SUBSCRIBED in sync_object.shape.required:
+        columns = CONSENT
+    if Role.EMAIL_LISTS in sync_object.shape.one_of:
+        columns = ARRAY
+    if sync_object.shape.is_final:
+        columns = REQUEST
+    if sync_object.shape.effect == "merge" and more.get("project_type") is ProjectType.USER_ID:
+        # It is the name of such a column that says what kind of identifier is in it.
+        columns = tuple(
+            replace(c, name=f"{c.name}_user_id") if c.role in (Role.OLD, Role.NEW) else c
+            for c in REQUEST
+        )
     return replace(CONTEXT, columns=columns, **more)
 
 
@@ -114,9 +163,25 @@ def frame(rows: int, *, longest: int | None = None) -> pd.DataFrame:
             "total": pa.array([7.5] * rows, pa.float64()),
             "items": pa.array(["[]"] * rows, pa.string()),
             "group": pa.array(["VIP"] * rows, pa.string()),
+            "kind": pa.array(["emailList"] * rows, pa.string()),
+            "number": pa.array(["7"] * rows, pa.string()),
+            "says": pa.array(["true"] * rows, pa.string()),
+            "ids": pa.array(["[7,8]"] * rows, pa.string()),
+            "action": pa.array(["forget"] * rows, pa.string()),
+            "old": pa.array([f"{name}@example.com" for name in names], pa.string()),
+            "new": pa.array([f"{name}@example.org" for name in names], pa.string()),
+            "old_user_id": pa.array(names, pa.string()),
+            "new_user_id": pa.array([f"{name}n" for name in names], pa.string()),
         }
     )
     return table.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def row_of(sync_object: SyncObject, payload: Payload) -> dict[str, Any]:
+    """Give a row as a request has it."""
+    body = json.loads(sync_object.body([payload.body], create_new_fields=False))
+    (row,) = rows_in(sync_object, body)
+    return row
 
 
 def test_unknown_object_is_an_error_that_lists_the_known() -> None:
@@ -158,12 +223,14 @@ def test_append_only_is_whole_and_removes_nothing(sync_object: SyncObject) -> No
 def test_body_holds_its_rows(sync_object: SyncObject, create: bool) -> None:
     """A body is JSON, its rows unchanged and in order, and its length without them is fixed."""
     rows = [b'{"a":1}', '{"b":"é"}'.encode()][: sync_object.max_rows]
+    expected = [{"a": 1}, {"b": "é"}][: sync_object.max_rows]
+    if not sync_object.shape.of_people:
+        rows = [b'"%d":%b' % (place, row) for place, row in enumerate(rows)]
+        expected = [{"id": f"{place}", **row} for place, row in enumerate(expected)]
 
     body = sync_object.body(rows, create_new_fields=create)
 
-    document = json.loads(body)
-    held = document[sync_object.array] if sync_object.array else [document]
-    assert held == [{"a": 1}, {"b": "é"}][: sync_object.max_rows]
+    assert expected == rows_in(sync_object, json.loads(body))
     assert len(body) == len(sync_object.body([], create_new_fields=create)) + len(b",".join(rows))
 
 
@@ -178,7 +245,8 @@ def test_new_fields_are_allowed_where_the_endpoint_reads_it(
     rows = [payload.body for payload in payloads][: sync_object.max_rows]
     body = json.loads(sync_object.body(rows, create_new_fields=create))
 
-    if not (sync_object.shape.has_fields or sync_object.has_listed_fields):
+    takes = sync_object.shape.of_people and sync_object.shape.has_fields
+    if not (takes or sync_object.has_listed_fields):
         assert b"createNewFields" not in b"".join(payload.body for payload in payloads)
         return
     of_rows = body[sync_object.array] if sync_object.array else [body["user"]]
@@ -204,9 +272,13 @@ def test_rows_become_payloads_in_order(sync_object: SyncObject) -> None:
     assert [payload.seq for payload in payloads] == [10, 11, 12, 13, 14]
     assert rejections == []
     for n, payload in enumerate(payloads):
-        assert isinstance(json.loads(payload.body), dict)
+        assert isinstance(row_of(sync_object, payload), dict)
         assert payload.identity == f"userId:{n}"
-        assert payload.identifiers == {f"{n}", f"{n}@example.com"}
+        email = {f"{n}@example.com"} if sync_object.shape.of_people else set()
+        new = {f"{n}@example.org"} if Role.NEW in sync_object.shape.roles else set()
+        # A merge is about the two profiles that it names, and nobody beside them.
+        who = set() if sync_object.shape.effect == "merge" else {f"{n}"}
+        assert payload.identifiers == who | email | new
 
 
 def test_rows_in_one_piece_make_the_same_body(sync_object: SyncObject) -> None:
@@ -258,7 +330,6 @@ def test_each_row_has_one_outcome_for_every_array_of_failures(
 def test_answer_for_a_request_accepts_it_by_its_code_alone(of: str, code: str | None) -> None:
     """A 200 that does not say so is no acceptance: what became of the row is not known."""
     sync_object = objects.get(of)
-    assert 1 == sync_object.max_rows
     payloads, _ = sync_object.payloads(frame(1), context_of(sync_object))
 
     assert Attribution(Reading.UNREADABLE) == attribute_whole(payloads, {"msg": "", "code": code})
@@ -279,7 +350,7 @@ def test_ids_of_rows_differ(sync_object: SyncObject) -> None:
     """Two rows with one id would be one thing in Iterable."""
     payloads, _ = sync_object.payloads(frame(5), context_of(sync_object))
 
-    ids = [body["id"] for p in payloads if "id" in (body := json.loads(p.body))]
+    ids = [body["id"] for p in payloads if "id" in (body := row_of(sync_object, p))]
 
     assert len(ids) in {0, 5}
     assert len(set(ids)) == len(ids)
@@ -307,11 +378,12 @@ def test_body_is_what_iterables_document_asks_for(of: str, op: str, project: Pro
     assert [] == rejections
     assert batches
     for batch in batches:
-        path = sync_object.path if batch.target is None else batch.target.path
+        target = batch.target or Target(sync_object.path)
+        found = document.find(target.method.lower(), target.path)
+        assert found is not None
         bodies = [payload.body for payload in batch.payloads]
         body = sync_object.body(bodies, create_new_fields=True, target=batch.target)
-        assert ("post", path) in document.operations
-        assert [] == document.request_problems("post", path, json.loads(body))
+        assert [] == document.request_problems(*found, json.loads(body))
 
 
 def _batches(sync_object: SyncObject, payloads: Any, max_bytes: int = 4_000_000) -> list[Batch]:

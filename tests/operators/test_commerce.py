@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
@@ -12,34 +12,15 @@ from airflow_task import run_task
 from iterable_sync.errors import ConfigError
 from iterable_sync.operators.carts import IterableCartsOperator
 from iterable_sync.operators.orders import IterableOrdersOperator
-from iterable_sync.rows import RunReport
-
-if TYPE_CHECKING:
-    from iterable_sync.spec import SyncSpec
-
-SPECS: list[SyncSpec] = []
+from operators.told import Told
 
 
-def _note(_self: Any, spec: SyncSpec) -> RunReport:
-    SPECS.append(spec)
-    return RunReport(sync=spec.sync, run_id="r1", queried=3, accepted=3)
-
-
-class Orders(IterableOrdersOperator):
+class Orders(Told, IterableOrdersOperator):
     """The orders operator over a run that notes what it was told."""
 
-    _run = _note
 
-
-class Carts(IterableCartsOperator):
+class Carts(Told, IterableCartsOperator):
     """The carts operator over the same."""
-
-    _run = _note
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> None:
-    SPECS.clear()
 
 
 def task(kind: type[Any], **arguments: Any) -> Any:
@@ -57,7 +38,7 @@ def test_options_of_orders_become_a_spec() -> None:
 
     done = run_task(task(Orders, first_sync="all", options=options))
 
-    (spec,) = SPECS
+    (spec,) = Told.specs
     assert done.error is None
     assert spec.since is not None
     assert ("orders", "2026-01-01T00:00:00+00:00", ("items__n",), "uuid", "all") == (
@@ -72,7 +53,7 @@ def test_options_of_orders_become_a_spec() -> None:
 def test_options_of_carts_become_a_spec() -> None:
     done = run_task(task(Carts, options={"on_remove": "ignore", "line_key": ["items__n", "id"]}))
 
-    (spec,) = SPECS
+    (spec,) = Told.specs
     assert done.error is None
     assert ("carts", "ignore", ("items__n", "id")) == (spec.object, spec.on_remove, spec.line_key)
 

@@ -184,6 +184,41 @@ CASES = {
         ),
         (3, 1),
     ),
+    "subscriptions": Case(
+        "Subscriptions",
+        "SELECT user_id, 'messageType' AS subscription_group, 103 AS group_id, "
+        "city <> 'Rom' AS subscribed FROM {s}users",
+        ["user_id", "subscription_group", "group_id"],
+        (
+            # Who says no is not made by it.
+            {who: {"userId": who, "subscribedMessageTypeIds": [103]} for who in ("u1", "u3")},
+            {"u1": {"userId": "u1"}}
+            | {
+                who: {"userId": who, "subscribedMessageTypeIds": [103]}
+                for who in ("u2", "u3", "u4")
+            },
+        ),
+        (3, 2),
+        {"options": {"on_remove": "unsubscribe"}},
+    ),
+    "subscriptions, all at once": Case(
+        "Subscriptions",
+        "SELECT user_id, CASE WHEN points > 1 THEN '[101]' ELSE '[102]' END "
+        "AS unsubscribed_message_type_ids FROM {s}users",
+        "user_id",
+        (
+            {
+                who: {"userId": who, "unsubscribedMessageTypeIds": [left]}
+                for who, left in (("u1", 102), ("u2", 101), ("u3", 102))
+            },
+            {
+                who: {"userId": who, "unsubscribedMessageTypeIds": [left]}
+                for who, left in (("u1", 102), ("u2", 101), ("u3", 102), ("u4", 101))
+            },
+        ),
+        (3, 1),
+        {"style": "overwrite", "options": {"allow_overwrite": True}},
+    ),
     "audiences as lists": Case(
         "Audiences",
         MEMBERS,
@@ -254,6 +289,29 @@ CASES = {
         ),
         (2, 2),
     ),
+    "catalog": Case(
+        "Catalog",
+        "SELECT of_what || '/' || id AS line, name, price, quantity AS size__of FROM {s}lines",
+        "line",
+        (
+            {
+                "x--A-2d1-2fP1": {"name": "Cup", "price": 10, "size": {"of": 1}},
+                "x--A-2d1-2fP2": {"name": "Tea", "price": 5, "size": {"of": 2}},
+                "x--A-2d2-2fP3": {"name": "Pot", "price": 7, "size": {"of": 1}},
+                "x--u1-2fP1": {"name": "Cup", "price": 10, "size": {"of": 1}},
+            },
+            {
+                "x--A-2d1-2fP1": {"name": "Cup", "price": 10, "size": {"of": 1}},
+                "x--A-2d1-2fP2": {"name": "Tea", "price": 5, "size": {"of": 2}},
+                "x--A-2d2-2fP3": {"name": "Pot", "price": 7, "size": {"of": 1}},
+                "x--A-2d3-2fP2": {"name": "Tea", "price": 5, "size": {"of": 1}},
+                "x--u1-2fP1": {"name": "Cup", "price": 10, "size": {"of": 3}},
+                "x--u3-2fP2": {"name": "Tea", "price": 5, "size": {"of": 1}},
+            },
+        ),
+        (4, 3),
+        {"options": {"catalog": "Lines", "create_catalog": True}},
+    ),
     "events": Case(
         "Events",
         "SELECT id, user_id, created_at, url FROM {s}views",
@@ -273,6 +331,9 @@ def held(world: World, name: str) -> Any:
     dump = whole(world.server.app_state)
     if "list" in name:
         return {one["name"]: sorted(one["members"]) for one in dump["lists"]}
+    if name == "catalog":
+        (catalog,) = dump["catalogs"]
+        return catalog["items"]
     if name == "audiences as events":
         return sorted(
             (
@@ -293,8 +354,13 @@ def held(world: World, name: str) -> Any:
             (p["id"], p["key"], moment(p), p["total"], p["shoppingCartItems"])
             for p in sorted(dump["purchases"], key=lambda p: p["id"])
         ]
+    # A first subscription gives a person all arrays, and the others are empty.
     return {
-        key: {field: value for field, value in fields.items() if field != "itblUserId"}
+        key: {
+            field: value
+            for field, value in fields.items()
+            if field != "itblUserId" and not ("subscription" in name and value == [])
+        }
         for key, fields in world.users().items()
     }
 
@@ -337,6 +403,7 @@ def test_first_and_later_sync_end_as_it_is_written(
     """The dump is what is written here, after each day, and a third run has nothing to send."""
     case = CASES[name]
     world.with_project(ProjectType.USER_ID)
+    world.change(subscriptions_enabled=True)
     for variable, value in connections(world).items():
         monkeypatch.setenv(variable, value)
     world.execute(TABLES.format(s=world.prefix))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
@@ -12,25 +12,11 @@ import iterable_sync
 from airflow_task import run_task
 from iterable_sync.errors import ConfigError
 from iterable_sync.operators.traits import IterableTraitsOperator
-from iterable_sync.rows import RunReport
-
-if TYPE_CHECKING:
-    from iterable_sync.spec import SyncSpec
+from operators.told import Told
 
 
-class Traits(IterableTraitsOperator):
+class Traits(Told, IterableTraitsOperator):
     """The traits operator over a run that notes what it was told."""
-
-    specs: list[SyncSpec]
-
-    def _run(self, spec: SyncSpec) -> RunReport:
-        type(self).specs.append(spec)
-        return RunReport(sync=spec.sync, run_id="r1", queried=3, accepted=3)
-
-
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Traits, "specs", [], raising=False)
 
 
 def traits(**arguments: Any) -> Traits:

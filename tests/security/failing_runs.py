@@ -45,13 +45,13 @@ def running_already(stage: Stage) -> Done:
 
 def while_posting(stage: Stage, meddle: Callable[[], Any]) -> None:
     """Do something right before a write goes out."""
-    post = IterableClient.post
+    send = IterableClient.send
 
-    def meddled(self: IterableClient, path: str, body: bytes) -> Any:
+    def meddled(self: IterableClient, method: str, path: str, body: bytes) -> Any:
         meddle()
-        return post(self, path, body)
+        return send(self, method, path, body)
 
-    stage.monkeypatch.setattr(IterableClient, "post", meddled)
+    stage.monkeypatch.setattr(IterableClient, "send", meddled)
 
 
 def lease_lost(stage: Stage) -> Done:

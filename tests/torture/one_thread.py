@@ -15,8 +15,8 @@ from uuid import UUID
 
 from crashes import Crash
 from fakes import Clock
-from iterable_sync import delivery, push, same_project
-from iterable_sync.state import planning
+from iterable_sync import delivery, known_fields, push, same_project
+from iterable_sync.state import begun
 from iterable_sync.state.leases import Lease
 
 if TYPE_CHECKING:
@@ -215,9 +215,9 @@ def one_thread(clock: BeatingClock) -> Iterator[None]:
             patch.object(push, "ThreadPoolExecutor", Pool),
             patch.object(push, "wait", _wait),
             patch.object(Lease, "_start", _register),
-            patch.object(planning, "uuid", _Counted),
+            patch.object(begun, "uuid", _Counted),
             patch.object(delivery, "random", _Seeded),
-            patch.object(push, "random", _Seeded),
+            patch.object(known_fields, "random", _Seeded),
             patch.object(same_project, "random", _Seeded),
         ):
             yield

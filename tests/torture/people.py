@@ -254,9 +254,12 @@ class People:
         now = self.rows.get(key)
         for generation, day in enumerate(self.history):
             row = day.get(key)
-            if row is None or (now is not None and not _says_the_same(row, now)):
+            if row is None:
                 continue
             who = self.who(row)
+            kept = server.people.get(who or "", {}).get(KEPT)
+            if now is not None and not _says_the_same(row, now, kept):
+                continue
             whens = {g for w, r, g in server.told if w == who and r == reason}
             if generation in whens or (now is None and whens):
                 return True
@@ -306,8 +309,10 @@ class People:
         return problems
 
 
-def _says_the_same(row: dict[str, Any], now: dict[str, Any]) -> bool:
-    """Say whether two rows send the same; a NULL that is kept says what was there before."""
+def _says_the_same(row: dict[str, Any], now: dict[str, Any], kept: Any) -> bool:
+    """Say whether two rows send the same; a NULL that is kept says what Iterable has."""
     return all(
-        value == now[name] or (name == KEPT and now[name] is None) for name, value in row.items()
+        value == now[name]
+        or (name == KEPT and (now[name] is None or (value, now[name]) == (None, kept)))
+        for name, value in row.items()
     )

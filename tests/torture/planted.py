@@ -21,7 +21,7 @@ from unittest.mock import patch
 from iterable_sync import outcomes, push
 from iterable_sync.isolation import Isolation
 from iterable_sync.rows import BatchResult, ProjectType
-from iterable_sync.state import diff, journal, late, planning, stage
+from iterable_sync.state import begun, diff, journal, late, stage
 from iterable_sync.state.fold import Fold, Folded
 from iterable_sync.state.leases import Lease
 from iterable_sync.state.runs import SyncState
@@ -157,7 +157,7 @@ BUGS = {
         also=((Fold, "again", lambda _: lambda *_given: 0),),
     ),
     "no_fold_of_leftovers": Bug(
-        "the journal of a dead run is not folded", planning, "fold_leftovers", _nothing
+        "the journal of a dead run is not folded", begun, "fold_leftovers", _nothing
     ),
     "no_second_look": Bug(
         "what a woken holder sends after a take-over is not doubted again",

@@ -77,9 +77,16 @@ class Scene:
 
     def __post_init__(self) -> None:
         self.proxy.share = 0.0
-        self._control("POST", "reset", project_type="userId", rate_limits=False)
-        self._control("POST", "settings", latency_ms=self.latency_ms)
+        self._control("POST", "reset", project_type=self._project_type, rate_limits=False)
+        if people := getattr(self.shape, "people", None):
+            self._control("POST", "seed", users=people)
+        settings = getattr(self.shape, "settings", {})
+        self._control("POST", "settings", latency_ms=self.latency_ms, **settings)
         self.be_calm()
+
+    @property
+    def _project_type(self) -> str:
+        return getattr(self.shape, "project_type", "userId")
 
     # -- the warehouse ----------------------------------------------------------------------------
 
@@ -131,7 +138,7 @@ class Scene:
             "state": self.state,
             "url": self.proxy.url,
             "api_key": self.sandbox.api_key,
-            "project_type": "userId",
+            "project_type": self._project_type,
             "speed": self.speed,
             "deadline_s": self.deadline_s,
         }

@@ -180,7 +180,7 @@ class World:
         rng, dice = self.rng, self.rng.random()
         more: dict[str, Any] = {}
         if dice < 0.2:
-            more["dies_at"] = rng.randint(1, 110)
+            more["dies_at"] = rng.randint(1, 85)
         elif dice < 0.45:
             more["crash_at"] = (rng.randint(1, 4), rng.random() < 0.6)
         elif dice < 0.65 and may_freeze:

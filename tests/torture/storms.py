@@ -201,7 +201,7 @@ class Client(IterableClient):
         )
         self._run = run
 
-    def post(self, path: str, body: bytes) -> Answer:
+    def send(self, _method: str, path: str, body: bytes) -> Answer:
         return self._run.request(path, json.loads(body))
 
     def get(self, path: str, params: Any = None) -> Answer:

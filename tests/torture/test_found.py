@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iterable_sync.rows import NullPolicy
+from fakes import Clock
+from iterable_sync.rows import NullPolicy, ProjectType, RunEnd
 from iterable_sync.spec import FieldSpec
 from torture.iterable_dict import IterableDict
 from torture.simulation import live
@@ -48,6 +49,21 @@ def test_a_rejection_goes_when_the_row_is_again_what_iterable_has_but_for_a_kept
     assert set() == world.rejections()
 
 
+def test_a_new_person_in_doubt_who_has_nothing_to_say_any_more_is_made(
+    duckdb_world: World,
+) -> None:
+    world, clock = duckdb_world.with_project(ProjectType.USER_ID), Clock()
+    world.put(("u1", "ana@example.com", "Bern", 1))
+    world.answer_next(*[{"status": 500, "body": {}}] * 6)
+    patience = {"clock": clock, "sleep": clock.sleep}
+    assert RunEnd.PENDING == world.sync(options=patience).end
+
+    world.put(("u1", None, None, None))
+    world.sync()
+
+    assert {"u1"} == world.users().keys()
+
+
 @pytest.mark.parametrize(
     "seed",
     [
@@ -55,10 +71,12 @@ def test_a_rejection_goes_when_the_row_is_again_what_iterable_has_but_for_a_kept
         pytest.param(1580, id="a late row of a person who has another key by now"),
         pytest.param(1826, id="a bad e-mail is all that a row has to say"),
         pytest.param(1933, id="a late request arrives twice"),
+        pytest.param(20615, id="a refused row says what a kept null said"),
+        pytest.param(20206, id="a new person in doubt has nothing to say any more"),
     ],
 )
 def test_a_world_that_ended_wrong_ends_right(seed: int) -> None:
-    """Two defects of the product, and two of what was expected of it."""
+    """Three defects of the product, and three of what was expected of it."""
     assert [] == live(seed).broken
 
 

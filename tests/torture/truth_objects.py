@@ -8,14 +8,18 @@ refused whatever is sent about them.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torture.truth import Problems, Users
+from torture.truth_requests import Deletions, EmailChanges, Merges
 
 LIST = "Torture"
 FIELD = "vip"
+# A message type of the sandbox that people opt in to.
+JOINED = 103
 AT = "2026-01-02 03:04:05+00:00"
 
 
@@ -27,7 +31,7 @@ class Traits(Users):
 
 
 @dataclass
-class OfPeople(Users):
+class OfPeople(Users, ABC):
     """
     Rows of people of whom each thirteenth is refused, if anybody is.
 
@@ -74,9 +78,9 @@ class OfPeople(Users):
         """Give the keys, as the state writes them, whose row Iterable refuses."""
         return self._people_refused()
 
+    @abstractmethod
     def held(self, dump: dict[str, Any]) -> dict[str, Any]:
         """Give what Iterable holds, by key; who left in the right way is not in it."""
-        raise NotImplementedError
 
     def wanted(self, row: tuple[Any, ...]) -> Any:
         """Give what Iterable has to hold of a row."""
@@ -221,7 +225,137 @@ class Orders(OfPeople):
         return super().ahead(dump, present)
 
 
+@dataclass
+class Catalog(OfPeople):
+    """Items of one catalog, whose price changes, and which are deleted when they leave."""
+
+    object: ClassVar[str] = "catalog"
+    path: ClassVar[str] = f"/api/catalogs/{LIST}/items"
+    changes: ClassVar[bool] = True
+    ddl: ClassVar[str] = "user_id text, price bigint"
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What the sync declares for this shape."""
+        named = {"catalog": LIST, "create_catalog": True}
+        return super().spec | named | {"on_remove": "delete"}
+
+    def _row(self, key: str) -> tuple[Any, ...]:
+        return (key, self.rng.choice([1, 2, 3]))
+
+    def wanted(self, row: tuple[Any, ...]) -> Any:
+        """Give the price of an item."""
+        return row[1]
+
+    def held(self, dump: dict[str, Any]) -> dict[str, Any]:
+        """Give the prices of the items, by id."""
+        (catalog,) = (one for one in dump["catalogs"] if one["name"] == LIST)
+        return {name: fields["price"] for name, fields in catalog["items"].items()}
+
+
+@dataclass
+class Subscriptions(OfPeople):
+    """What people say to one message type, which they change; who leaves is unsubscribed."""
+
+    object: ClassVar[str] = "subscriptions"
+    path: ClassVar[str] = f"/api/subscriptions/messageType/{JOINED}"
+    reason: ClassVar[str] = "conflict"
+    changes: ClassVar[bool] = True
+    settings: ClassVar[dict[str, Any]] = {"subscriptions_enabled": True}
+    ddl: ClassVar[str] = (
+        "user_id text, subscription_group text, group_id bigint, subscribed boolean"
+    )
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What the sync declares for this shape."""
+        key = [self.key, "subscription_group", "group_id"]
+        return {"object": self.object, "key": key, "on_remove": "unsubscribe"}
+
+    @property
+    def people(self) -> list[dict[str, Any]]:
+        """Whom Iterable knows at first: a no makes nobody."""
+        return [{"userId": f"u{n:05d}"} for n in range(self.size)]
+
+    @property
+    def refusals(self) -> dict[str, Any]:
+        """The rule of the sandbox that refuses rows; nobody is forgotten, who could only leave."""
+        return super().refusals | {"reason": self.reason}
+
+    def _row(self, key: str) -> tuple[Any, ...]:
+        return (key, "messageType", JOINED, self.rng.random() < 0.6)
+
+    def refused(self) -> set[str]:
+        """Give the keys, as the state writes them, whose row Iterable refuses."""
+        return {json.dumps([key, "messageType", str(JOINED)]) for key in self._people_refused()}
+
+    def wanted(self, row: tuple[Any, ...]) -> Any:
+        """Give what was said last."""
+        return row[3]
+
+    def held(self, dump: dict[str, Any]) -> dict[str, Any]:
+        """Give who is subscribed, and of those in the warehouse who is not."""
+        joined = {
+            user["userId"]: JOINED in (user["dataFields"].get("subscribedMessageTypeIds") or ())
+            for user in dump["users"]
+        }
+        return {key: said for key, said in joined.items() if said or key in self.rows}
+
+
+@dataclass
+class SubscriptionArrays(OfPeople):
+    """Whole arrays of what people have left, which change; who leaves the warehouse keeps them."""
+
+    object: ClassVar[str] = "subscription_arrays"
+    path: ClassVar[str] = "/api/users/bulkUpdateSubscriptions"
+    # The answer has no array for the forgotten.
+    reason: ClassVar[str] = "invalid_user_id"
+    changes: ClassVar[bool] = True
+    ddl: ClassVar[str] = "user_id text, unsubscribed_message_type_ids text"
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What the sync declares for this shape."""
+        return super().spec | {"allow_overwrite": True}
+
+    def _row(self, key: str) -> tuple[Any, ...]:
+        return (key, json.dumps(self.rng.choice([[101], [102], [101, 102]])))
+
+    def wanted(self, row: tuple[Any, ...]) -> Any:
+        """Give the array of a person."""
+        return json.loads(row[1])
+
+    def held(self, dump: dict[str, Any]) -> dict[str, Any]:
+        """Give the arrays of those in the warehouse, or who never were."""
+        left = self.ever - self.rows.keys()
+        return {
+            user["userId"]: array
+            for user in dump["users"]
+            if user["userId"] not in left
+            and (array := user["dataFields"].get("unsubscribedMessageTypeIds"))
+        }
+
+    def ahead(self, dump: dict[str, Any], snapshot: dict[str, dict[str, Any]]) -> list[str]:
+        """Give the arrays that count as sent, without doubt, and which Iterable lacks."""
+        present = {key: row for key, row in snapshot.items() if key in self.rows}
+        return super().ahead(dump, present)
+
+
 SHAPES = {
-    shape.object: shape for shape in (Traits, Lists, Audiences, AudienceEvents, Carts, Orders)
+    shape.object: shape
+    for shape in (
+        Traits,
+        Lists,
+        Audiences,
+        AudienceEvents,
+        Carts,
+        Orders,
+        Catalog,
+        Subscriptions,
+        SubscriptionArrays,
+        EmailChanges,
+        Merges,
+        Deletions,
+    )
 }
 """Each object but users and events, whose worlds are in :mod:`torture.truth`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, cast
@@ -17,6 +18,7 @@ def names() -> list[str]:
     return sorted(found.name for found in iter_modules(__path__) if found.name[0] != "_")
 
 
+@cache
 def get(name: str) -> SyncObject:
     """
     Find a sync object by the name of its file; the file calls it ``OBJECT``.

@@ -28,46 +28,34 @@ Personas.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from iterable_sync.addressees import addressees, identifiers
+from iterable_sync.addressees import addressees
 from iterable_sync.fields import Chunk, DataFields, flags, where
 from iterable_sync.identity import EMAIL_PREFIX
 from iterable_sync.key_ids import ids_of
 from iterable_sync.memberships import audiences_of
 from iterable_sync.moments import unix_seconds
-from iterable_sync.names import join
-from iterable_sync.payloads import PayloadBlock
 from iterable_sync.rows import Rejection, Role
 from iterable_sync.sync_object import Shape
-from iterable_sync.values import escape
+from iterable_sync.tracking import TrackedInBulk, written_events
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
     import pyarrow as pa
 
-    from iterable_sync.rows import Column, Target
+    from iterable_sync.payloads import PayloadBlock
+    from iterable_sync.rows import Column
     from iterable_sync.sync_object import MapContext
 
 ENTERED = "Audience Entered"
 EXITED = "Audience Exited"
 
 
-class AudienceEvents:
+class AudienceEvents(TrackedInBulk):
     """Entries into audiences, and exits."""
 
     name: str = "audience_events"
-    lane: str = "events"
-    path: str = "/api/events/trackBulk"
-    array: str = "events"
-    sends: Literal["changed_fields", "whole"] = "whole"
-    # Source: Swagger, 10 requests a second per project, documented; 80 % of that.
-    requests_per_s: float = 8.0
-    # No limit is published; 1,000 rows and 4 MB is what other clients send.
-    max_rows: int = 1_000
-    answers: Literal["rows", "request"] = "rows"
     removals: tuple[str, ...] = ("exit", "ignore")
     settings: frozenset[str] = frozenset(
         {"audience", "created_at", "max_wait_s", "requires", "seed_sql"}
@@ -79,7 +67,6 @@ class AudienceEvents:
         roles={Role.AUDIENCE: ("audience",), Role.PURCHASED_AT: ("created_at",)},
         required=frozenset({Role.AUDIENCE}),
     )
-    has_listed_fields: bool = False
 
     def payloads(
         self, frame: pd.DataFrame, context: MapContext
@@ -87,18 +74,11 @@ class AudienceEvents:
         """Map a chunk; see :class:`iterable_sync.sync_object.SyncObject`."""
         return _map(Chunk(frame, is_whole=True), context)
 
-    def body(
-        self, rows: Sequence[bytes], *, create_new_fields: bool, target: Target | None = None
-    ) -> bytes:
-        """Wrap rows into a request body; what is said of new fields is in each row already."""
-        return b"".join((b'{"events":[', b",".join(rows), b"]}"))
-
 
 OBJECT = AudienceEvents()
 
 
 def _map(chunk: Chunk, context: MapContext) -> tuple[PayloadBlock, list[Rejection]]:
-    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -113,44 +93,20 @@ def _map(chunk: Chunk, context: MapContext) -> tuple[PayloadBlock, list[Rejectio
     for column in context.columns:
         if column.role is Role.FIELD:
             fields.add(column)
-    # Plain text: drivers have their own ideas of an Enum.
-    rejections = [
-        Rejection(int(chunk.seqs[row]), str(reason), field)
-        for row, field, reason in fields.refused
-        if row not in refused
-    ]
-    rejections += [Rejection(int(chunk.seqs[row]), str(reason)) for row, reason in refused.items()]
-    rejections.sort(key=lambda rejection: rejection.seq)
-    is_sent = np.ones(chunk.rows, dtype=bool)
-    is_sent[list(refused)] = False
-
     large = pa.large_string()
     exits = pa.array(chunk.is_removed)
     names = pc.if_else(exits, pa.scalar(EXITED, large), pa.scalar(ENTERED, large))
-    texts = join(
-        pc.if_else(
-            pa.array(by_email), pa.scalar('{"email":"', large), pa.scalar('{"userId":"', large)
-        ),
-        escape(who, {}),
-        '","eventName":"',
-        names,
-        '","id":"',
-        ids_of(chunk, context, default="uuid", more=[chunk.text("_episode"), names]),
-        '","createdAt":',
-        seconds,
-        ',"dataFields":',
-        *fields.objects().pieces,
-        f',"createNewFields":{"true" if context.create_new_fields else "false"}}},',
-        null="",
+    return written_events(
+        chunk,
+        context,
+        who,
+        by_email,
+        refused,
+        fields,
+        names=names,
+        ids=ids_of(chunk, context, default="uuid", more=[chunk.text("_episode"), names]),
+        seconds=seconds,
     )
-    block = PayloadBlock(
-        chunk.seqs,
-        chunk.identity,
-        identifiers(chunk, who, context.columns, context.project_type),
-        texts,
-        fields.names(),
-    )
-    return block.keep(is_sent), rejections
 
 
 def _seconds(

@@ -102,10 +102,6 @@ def _map(chunk: Chunk, context: MapContext) -> tuple[PayloadBlock, list[Rejectio
         for row in np.flatnonzero(wrong).tolist():
             refused.setdefault(row, reason)
     is_sent[list(refused)] = False
-    # Plain text: drivers have their own ideas of an Enum.
-    rejections = [
-        Rejection(int(chunk.seqs[row]), str(reason)) for row, reason in sorted(refused.items())
-    ]
 
     rows = np.flatnonzero(is_sent)
     people = _People(chunk.identity.take(rows))
@@ -145,7 +141,7 @@ def _map(chunk: Chunk, context: MapContext) -> tuple[PayloadBlock, list[Rejectio
             )
         },
     )
-    return block, rejections
+    return block, chunk.rejections(refused)
 
 
 def _look_up(keys: pa.Array, known_types: Mapping[str, str]) -> tuple[Flags, Flags]:

@@ -19,7 +19,7 @@ Source: Swagger ``UpdateCartRequest`` and article 26732012099348, documented.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iterable_sync.commerce import Commerce, Requests
 from iterable_sync.errors import ConfigError
@@ -28,6 +28,8 @@ from iterable_sync.rows import Role
 from iterable_sync.sync_object import Shape
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from iterable_sync.payloads import PayloadBlock
@@ -75,6 +77,10 @@ class Carts(Commerce):
         (column,) = (c for c in context.columns if c.role is Role.ITEMS)
         items = requests.items(column)
         return requests.written(',"items":', pc.coalesce(items, "[]"))
+
+    def profile_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what the profile shows of a row; see :class:`iterable_sync.read_back.OnProfiles`."""
+        return {**row["user"].get("dataFields", {}), "shoppingCartItems": row["items"]}
 
 
 OBJECT = Carts()

@@ -28,14 +28,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from iterable_sync.addressees import addressees, identifiers
+from iterable_sync.addressees import addressees, identifiers, opened
 from iterable_sync.fields import Chunk, flags
 from iterable_sync.identity import EMAIL_PREFIX
 from iterable_sync.names import join
 from iterable_sync.payloads import FieldNames, PayloadBlock
 from iterable_sync.rows import Rejection, Role, Target
-from iterable_sync.sync_object import Shape
-from iterable_sync.values import escape
+from iterable_sync.sync_object import Shape, SyncObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,7 +47,7 @@ _UNSUBSCRIBE = "/api/lists/unsubscribe"
 _NOBODY = frozenset({"not_found", "forgotten"})
 
 
-class Lists:
+class Lists(SyncObject):
     """Members of static lists."""
 
     name: str = "lists"
@@ -97,37 +96,22 @@ OBJECT = Lists()
 
 def _map(chunk: Chunk, context: MapContext) -> tuple[PayloadBlock, list[Rejection]]:
     import numpy as np
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     by_email = flags(pc.starts_with(chunk.identity, EMAIL_PREFIX))
     who, refused = addressees(chunk, by_email, context.project_type)
     targets = list(_targets(chunk, context, refused))
-    # Plain text: drivers have their own ideas of an Enum.
-    rejections = [
-        Rejection(int(chunk.seqs[row]), str(reason)) for row, reason in sorted(refused.items())
-    ]
     is_sent = np.array([target is not None for target in targets], dtype=bool)
-    is_sent[list(refused)] = False
-
-    large = pa.large_string()
-    texts = join(
-        pc.if_else(
-            pa.array(by_email), pa.scalar('{"email":"', large), pa.scalar('{"userId":"', large)
-        ),
-        escape(who, {}),
-        '"},',
-        null="",
-    )
+    is_sent &= chunk.but_for(refused)
     block = PayloadBlock(
         chunk.seqs,
         chunk.identity,
         identifiers(chunk, who, context.columns, context.project_type),
-        texts,
+        join(*opened(who, by_email), '"},', null=""),
         FieldNames(chunk.rows),
         targets=[target or _NOWHERE for target in targets],
     )
-    return block.keep(is_sent), rejections
+    return block.keep(is_sent), chunk.rejections(refused)
 
 
 _NOWHERE = Target("")

@@ -3,6 +3,7 @@ How a run ends, as the state of an Airflow task.
 
 =====================================================  ==========================================
 clean, rejected rows within limits                     success
+rows that wait for a quota of Iterable                 success: the next run goes on
 held                                                   failed, no retry (``on_held="succeed"``:
                                                        success; not of a lost snapshot)
 rejected above limits, configuration, 401 and 403,     failed, no retry

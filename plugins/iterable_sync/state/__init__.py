@@ -10,7 +10,8 @@ from __future__ import annotations
 from iterable_sync.state.dialects.base import Source, StateEngine
 from iterable_sync.state.dialects.dbapi import DbApiSource
 from iterable_sync.state.dialects.duckdb import DuckDBSource, DuckDBState
-from iterable_sync.state.dialects.postgres import PostgresSource, PostgresState
+from iterable_sync.state.dialects.postgres import PostgresState
+from iterable_sync.state.dialects.postgres_source import PostgresSource
 from iterable_sync.state.rate import PostgresRate
 from iterable_sync.state.runs import SyncState
 

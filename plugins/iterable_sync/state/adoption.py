@@ -34,8 +34,6 @@ def is_adoptable(
     if registered.is_append_only:
         # Its snapshot is a few narrow columns, quickly copied.
         return False
-    if not engine.can_rename(session, plan, snapshot):
-        return False
     run = engine.dialect.literal(run_id)
     obstacles = (
         engine.table(snapshot),
@@ -45,7 +43,8 @@ def is_adoptable(
         f"AND (field <> '' OR outcome <> '{REJECTED}')",
         f"{engine.table(plan)} WHERE _route = '{SEND}' AND _mask <> '{registered.full_mask}'",
     )
-    return not any(session.rows(f"SELECT 1 FROM {rows} LIMIT 1") for rows in obstacles)
+    is_free = not any(session.rows(f"SELECT 1 FROM {rows} LIMIT 1") for rows in obstacles)
+    return is_free and engine.can_rename(session, plan, snapshot)
 
 
 def adopt(

@@ -23,8 +23,11 @@ from typing import TYPE_CHECKING
 
 from iterable_sync.rows import Op, StateType
 from iterable_sync.state import marker
+from iterable_sync.state.derived import forget_found, old_identity
 from iterable_sync.state.diff import count_snapshot
 from iterable_sync.state.event_names import left_out
+from iterable_sync.state.forgotten import HASHED, hashed_identity, leave_out_forgotten
+from iterable_sync.state.linked import link_changes
 from iterable_sync.state.plans import EXPIRED, HELD, REJECT, SEND, STILL_REJECTED, Plan, recount
 from iterable_sync.state.rejected import anti_join_rejections
 from iterable_sync.state.window import earlier, is_before, is_forgotten, is_time, start_after
@@ -58,16 +61,17 @@ def make_plan(
         is_temporary: of a dry run, which leaves nothing.
     """
     kind = "TEMP TABLE" if is_temporary else "TABLE"
-    session.execute(f"DROP TABLE IF EXISTS {plan_table}")
     news = _news(engine, spec, registered, staged.table, snapshot)
     ignored = left_out(engine, session, spec, registered, news)
     selected = _selected(engine, registered, f"{news} AND NOT {ignored.where}", window)
     session.execute(f"CREATE {kind} {plan_table} AS {selected}")
+    plan = Plan(plan_table, registered.columns, is_below_low_water=window.is_below_low_water)
+    plan.ignored, plan.notes = ignored.rows, ignored.notes
+    leave_out_forgotten(engine, session, registered, plan)
     if registered.sync_id:
         anti_join_rejections(engine, session, registered, plan_table)
         _give_up(engine, session, spec, registered, plan_table, snapshot)
-    plan = Plan(plan_table, registered.columns, is_below_low_water=window.is_below_low_water)
-    plan.ignored, plan.notes = ignored.rows, ignored.notes
+    link_changes(engine, session, registered, plan=plan_table)
     count_snapshot(engine, session, plan, registered.sync_id, snapshot)
     recount(session, plan)
     return plan
@@ -118,6 +122,8 @@ def move_on(
         low_water = max(low_water or "", min(kept, start))
         session.execute(f"DELETE FROM {snapshot} WHERE {is_before(engine, '_event_at', low_water)}")
         marker.pruned(engine, session, registered)
+    if spec.derive_from is not None:
+        forget_found(engine, session, registered, plan=plan)
     session.execute(
         f"DELETE FROM {rejections} AS r WHERE {mine} "
         f"AND r.last_seen < now() - {spec.retention_s} * INTERVAL '1 second' "
@@ -137,8 +143,11 @@ def accepted(engine: StateEngine, registered: Registered, run: str) -> dict[str,
     Args:
         run: its id, quoted.
     """
+    # Of a request about a person that is done with, no more than its key is needed.
+    whose = f"'{HASHED}' || {hashed_identity(engine, 'p._identity')}"
     return {
         **_remembered(engine, registered),
+        **({"_identity": whose} if registered.is_final else {}),
         "_dirty": "NULL",
         "_mapping": str(registered.mapping_version),
         "_accepted_at": "now()",
@@ -149,8 +158,11 @@ def accepted(engine: StateEngine, registered: Registered, run: str) -> dict[str,
 
 def doubted(engine: StateEngine, registered: Registered, run: str) -> dict[str, str]:
     """Give the same of a row that Iterable may or may not have; ``t`` is what is known of it."""
+    # Not of those whom it is linked to: who may be somebody else is looked for again.
+    whose = old_identity(engine, registered, "p")
     return {
         **_remembered(engine, registered),
+        **({"_identity": whose} if whose else {}),
         "_dirty": "'*'",
         "_mapping": "COALESCE(t._mapping, 0)",
         "_accepted_at": "t._accepted_at",
@@ -178,7 +190,8 @@ def _news(
     """Give what of the stage ``s`` is not known for certain: a FROM and a WHERE."""
     names = map(engine.dialect.quote, registered.key_columns)
     on = " AND ".join(f"s.{name} = t.{name}" for name in names)
-    always = " OR TRUE" if spec.full_resync else ""
+    # A change that was worked out is there until the other sync knows of it.
+    always = " OR TRUE" if spec.full_resync or spec.derive_from else ""
     return (
         f"FROM {stage} s LEFT JOIN {snapshot} t ON {on} "
         f"WHERE (t._status IS NULL OR t._dirty IS NOT NULL{always})"
@@ -190,8 +203,14 @@ def _selected(engine: StateEngine, registered: Registered, news: str, window: Wi
     names = ", ".join(f"s.{quote(c.name)}" for c in registered.columns)
     keys = [f"s.{quote(c.name)}" for c in registered.columns if c.is_key]
     time = f"s.{quote(registered.time.name)}"
+    first = []
+    if registered.is_final:
+        # A quota may let few of them go: who waits longest is first, whoever that is.
+        oldest = f'min({time} COLLATE "C") OVER (PARTITION BY s._identity)'
+        news = f"FROM (SELECT s.*, {oldest} AS _first {news}) AS s"
+        first = ['s._first COLLATE "C"']
     order = ", ".join(
-        ['s._identity COLLATE "C"', f'{time} COLLATE "C"']
+        [*first, 's._identity COLLATE "C"', f'{time} COLLATE "C"']
         + [
             f"s.{quote(c.name)}" + (' COLLATE "C"' if c.state is StateType.TEXT else "")
             for c in registered.columns

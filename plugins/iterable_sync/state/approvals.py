@@ -144,6 +144,15 @@ class Approvals:
         )
         self._run_id = run_id
 
+    def are_given(self, session: Session) -> bool:
+        """Say whether there are approvals that are not over."""
+        return bool(
+            session.rows(
+                f"SELECT 1 FROM {self._table} h WHERE {self._mine} "
+                "AND h.approved_until > now() LIMIT 1"
+            )
+        )
+
     def take(self, session: Session, plan: str, *, but_for: str = "FALSE") -> Counter[str]:
         """
         Take the approvals that are not over, and let changed identities among them go.
@@ -155,10 +164,6 @@ class Approvals:
             op -> planned changes that are approved, and that a guard would count.
         """
         table = self._table
-        if not session.rows(
-            f"SELECT 1 FROM {table} h WHERE {self._mine} AND h.approved_until > now() LIMIT 1"
-        ):
-            return Counter()
         if self._run_id is not None:
             session.execute(
                 f"UPDATE {table} AS h SET run_id = ? WHERE {self._mine} "
@@ -213,15 +218,15 @@ class Approvals:
             f"AND {settled} AND p._seq NOT IN ({undecided})"
         )
 
-    def hold_anew(self, session: Session, plan: str) -> int:
+    def hold_anew(self, session: Session, plan: str, *, holds: bool) -> None:
         """
         Write down what a plan holds, in the place of what was held before.
 
         What was approved and could not be sent stays, and so does an approval that was given
         while the run was under way. What is held still, is held since it was first.
 
-        Returns:
-            Keys that are held.
+        Args:
+            holds: the plan holds something.
         """
         run = self._engine.dialect.literal(self._run_id or "")
         same = "p._key = h.key AND p._op = h.op"
@@ -239,11 +244,11 @@ class Approvals:
                 f"(SELECT 1 FROM {plan} p WHERE {same} AND (p._route LIKE '{HELD}%' "
                 f"OR p._route = '{SEND}' AND {self._taken}))"
             )
+        if not holds:
+            return
         session.execute(
             f"INSERT INTO {self._table} (sync_id, op, key, guard, held_at, run_id) "
             f"SELECT {self._sync_id}, p._op, p._key, {guard}, now(), {run} FROM {plan} p "
             f"WHERE p._route LIKE '{HELD}%' AND NOT EXISTS "
             f"(SELECT 1 FROM {self._table} h WHERE {self._mine} AND {same})"
         )
-        rows = session.rows(f"SELECT count(*) FROM {plan} p WHERE p._route LIKE '{HELD}%'")
-        return int(rows[0][0])

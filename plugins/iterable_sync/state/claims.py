@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from iterable_sync.state.dialects.base import Session, StateEngine
     from iterable_sync.state.registry import Registered
+    from iterable_sync.sync_object import Shape
 
 PROFILE = "profile"
 """The kind of claim on a field of people."""
@@ -29,8 +30,15 @@ PROFILE = "profile"
 LIST = "list"
 """The kind of claim on a list."""
 
+CATALOG = "catalog"
+"""The kind of claim on a catalog."""
+
 MAX_AUDIENCES = 500
 """So many fields one sync may bring: they are there for ever, and a project has 1,000 or so."""
+
+
+# Source: a catalog is one whatever the case of its name (article 360033215072, documented).
+_NAMED_BY = {PROFILE: snake_case, CATALOG: str.lower}
 
 
 def claim_brought(
@@ -75,7 +83,7 @@ def claim_brought(
                 f"SELECT DISTINCT {name} FROM {rows} AS p WHERE {name} IS NOT NULL"
             )
             names.update(row[0] for row in brought)
-    kind = LIST if registered.shape.fields_of is None else PROFILE
+    kind = _kind_of(registered.shape)
     wanted = _in_iterable(kind, names)
     shown = frozenset(name for name, raw in wanted.items() if kind == PROFILE and "@" not in raw)
     if not wanted:
@@ -109,7 +117,7 @@ def check_claimed(
     """
     if registered.shape.fields_of != PROFILE:
         return
-    known = _known(engine, session, project, PROFILE)
+    known = _known(engine, session, project, PROFILE, is_installed=True)
     for column in registered.columns:
         name = split_name(column.field)[0].lower()
         if column.role is not Role.FIELD or name not in known:
@@ -121,6 +129,12 @@ def check_claimed(
                 f"sync {owner!r} in project {project}; one field has one owner: exclude it here, "
                 "or leave the audience out there, and delete its row in the table claims"
             )
+
+
+def _kind_of(shape: Shape) -> str:
+    if shape.needs_catalog:
+        return CATALOG
+    return LIST if shape.fields_of is None else PROFILE
 
 
 def _check_free(
@@ -137,14 +151,21 @@ def _check_free(
         was, owner = known.get(name, (raw, sync))
         if owner != sync:
             raise ConfigError(_owned(sync, kind, raw, name, owner, project))
-        if was != raw:
+        if was != raw and kind != CATALOG:
             raise ConfigError(_same(was, raw, name))
+    mine = {name for name, (_, owner) in known.items() if owner == sync}
+    if kind == CATALOG and (left := sorted(mine - wanted.keys())):
+        raise ConfigError(
+            f"sync {sync!r} keeps the items of the catalog {left[0]!r}, and now it would keep "
+            f"those of {', '.join(wanted.values())!r}, of which its state says nothing; give the "
+            "sync another name, and it starts anew"
+        )
     if kind != PROFILE:
         return
     for name, owner in _mapped(engine, session, project, sync).items():
         if name in wanted:
             raise ConfigError(_owned(sync, kind, wanted[name], name, owner, project))
-    mine = {name for name, (_, owner) in known.items() if owner == sync} | wanted.keys()
+    mine |= wanted.keys()
     if len(mine) > MAX_AUDIENCES:
         raise ConfigError(
             f"sync {sync!r} brings {len(mine)} audiences, each of which becomes a field for ever; "
@@ -157,7 +178,7 @@ def _in_iterable(kind: str, names: Iterable[str]) -> dict[str, str]:
     """Give name in Iterable -> name in the warehouse."""
     wanted: dict[str, str] = {}
     for raw in sorted(names):
-        name = snake_case(raw) if kind == PROFILE else raw
+        name = _NAMED_BY.get(kind, str)(raw)
         if not name.strip():
             continue  # its rows are rejected
         if wanted.setdefault(name, raw) != raw:
@@ -171,10 +192,11 @@ def _in_iterable(kind: str, names: Iterable[str]) -> dict[str, str]:
 
 
 def _known(
-    engine: StateEngine, session: Session, project: str, kind: str
+    engine: StateEngine, session: Session, project: str, kind: str, *, is_installed: bool = False
 ) -> Mapping[str, tuple[str, str]]:
     """Give name in Iterable -> name in the warehouse, and the sync that has it."""
-    if not engine.columns_of(session, "claims"):
+    # A dry run may be the first of all, and makes no tables.
+    if not is_installed and not engine.columns_of(session, "claims"):
         return {}
     rows = session.rows(
         f"SELECT c.name, c.raw, s.sync FROM {engine.table('claims')} c "
@@ -213,7 +235,7 @@ def _owned(sync: str, kind: str, raw: str, name: str, owner: str, project: str) 
     what = (
         f"audience {_quoted(raw)}, whose field {name!r}"
         if kind == PROFILE
-        else f"list {_quoted(raw)}, which"
+        else f"{kind} {_quoted(raw)}, which"
     )
     return (
         f"sync {sync!r} brings the {what} belongs to sync {owner!r} in project {project}; it has "

@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 from iterable_sync.errors import ConfigError, ModelError
 from iterable_sync.model import author_names, check_select, match_names
-from iterable_sync.naming import declarations
-from iterable_sync.rows import Column, NullPolicy, Role, StateType, WireType
+from iterable_sync.naming import declarations, with_image
+from iterable_sync.rows import BESIDE, Column, NullPolicy, Role, StateType, WireType
+from iterable_sync.state.column_roles import TIMES, find_roles, time_names
 from iterable_sync.state.dialects.base import SourceTime
 from iterable_sync.state.field_types import completed, wire_of
-from iterable_sync.state.lines import Lines, differing, line_roles, understand_lines
+from iterable_sync.state.lines import Lines, differing, understand_lines
 from iterable_sync.sync_object import PLAIN
 from iterable_sync.values import can_become
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iterable_sync.spec import FieldSpec, SyncSpec
-    from iterable_sync.state.dialects.base import Cast, Dialect, Source
+    from iterable_sync.state.derived import Derived
+    from iterable_sync.state.dialects.base import Cast, Dialect, Source, SourceColumn
     from iterable_sync.sync_object import Shape
 
 _FIELD_OF_ROLE = {
@@ -34,6 +36,13 @@ _FIELD_OF_ROLE = {
     Role.PURCHASED_AT: "createdAt",
     Role.TOTAL: "total",
     Role.ITEMS: "items",
+    Role.GROUP: "group",
+    Role.GROUP_ID: "groupId",
+    Role.SUBSCRIBED: "subscribed",
+    Role.EMAIL_LISTS: "emailListIds",
+    Role.CHANNELS_LEFT: "unsubscribedChannelIds",
+    Role.TYPES_LEFT: "unsubscribedMessageTypeIds",
+    Role.TYPES_JOINED: "subscribedMessageTypeIds",
 }
 _WIRE_OF_ROLE = {
     Role.CREATED_AT: WireType.DATETIME,
@@ -42,12 +51,23 @@ _WIRE_OF_ROLE = {
     Role.ITEMS: WireType.JSON,
     Role.CAMPAIGN_ID: WireType.LONG,
     Role.TEMPLATE_ID: WireType.LONG,
+    Role.SUBSCRIBED: WireType.BOOLEAN,
+    Role.EMAIL_LISTS: WireType.JSON,
+    Role.CHANNELS_LEFT: WireType.JSON,
+    Role.TYPES_LEFT: WireType.JSON,
+    Role.TYPES_JOINED: WireType.JSON,
+}
+_WHAT_OF_WIRE = {
+    WireType.DOUBLE: "a number",
+    WireType.BOOLEAN: "a boolean",
+    WireType.JSON: "a JSON list",
 }
 # Columns of the stage and of the tables that the diff makes; those that stay, model.py refuses.
 OWN_COLUMNS = frozenset(
     {
         "_changed",
         "_differs",
+        "_first",
         "_hash",
         "_newest",
         "_note",
@@ -59,10 +79,30 @@ OWN_COLUMNS = frozenset(
         "_suspect",
     }
 )
-_TIMES = frozenset({Role.CREATED_AT, Role.PURCHASED_AT})
 # Who a row is about stays known where a model loses one of the two identifiers.
 _NULL_OF_ROLE = {Role.EMAIL: NullPolicy.KEEP, Role.USER_ID: NullPolicy.KEEP}
-_KIND_OF_ROLE = {Role.EVENT_NAME: "event name", Role.AUDIENCE: "audience"}
+_KIND_OF_ROLE = {
+    Role.EVENT_NAME: "event name",
+    Role.AUDIENCE: "audience",
+    Role.GROUP: "group",
+    Role.GROUP_ID: "group id",
+}
+_ARRAYS = frozenset(
+    {Role.ITEMS, Role.EMAIL_LISTS, Role.CHANNELS_LEFT, Role.TYPES_LEFT, Role.TYPES_JOINED}
+)
+_ADDRESSES = frozenset({Role.EMAIL, Role.OLD, Role.NEW})
+_NAMES = frozenset(
+    {
+        Role.EMAIL,
+        Role.USER_ID,
+        Role.OLD,
+        Role.NEW,
+        Role.EVENT_NAME,
+        Role.AUDIENCE,
+        Role.GROUP,
+        Role.GROUP_ID,
+    }
+)
 _NO_NAME = (WireType.DOUBLE, WireType.BOOLEAN, WireType.JSON, WireType.DATE, WireType.DATETIME)
 
 
@@ -87,6 +127,8 @@ class Model:
         time: where append-only rows have theirs.
 
         lines: what it returns, where that are lines, which are folded to the *columns*.
+
+        derived: what it returns, where that are users, whose changes are worked out of it.
     """
 
     sql: str
@@ -97,10 +139,13 @@ class Model:
     newest_state: StateType = StateType.TEXT
     time: SourceTime | None = None
     lines: Lines | None = None
+    derived: Derived | None = None
 
     @property
     def read(self) -> tuple[Column, ...]:
         """The columns that the model returns, one for each expression."""
+        if self.derived is not None:
+            return self.derived.columns
         return self.columns if self.lines is None else self.lines.columns
 
 
@@ -116,13 +161,8 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect, shape: Shape = 
 
         ConfigError: the declaration names columns that the model does not have.
     """
-    sql = check_select(spec.sql, dialect=source.dialect).text
-    described = source.columns(sql)
-    names = match_names(
-        author_names(sql, dialect=source.dialect),
-        [c.name for c in described],
-        max_identifier_bytes=min(source.max_identifier_bytes, dialect.max_identifier_bytes),
-    )
+    sql, described, names = _described(spec, source, dialect)
+    spec = with_image(spec, names)
     by_lower = {name.lower(): name for name in names}
     if taken := sorted(by_lower.keys() & (dialect.own_columns | OWN_COLUMNS)):
         raise ModelError(
@@ -134,7 +174,7 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect, shape: Shape = 
         "exclude": spec.exclude,
         "fields": tuple(spec.fields),
         "newest_by": (spec.newest_by,) if spec.newest_by else (),
-        "created_at": (spec.created_at,) if _TIMES & shape.required else (),
+        "created_at": time_names(spec, shape) if TIMES & shape.required else (),
     }
     for argument, asked in wanted.items():
         if missing := [name for name in asked if name.lower() not in by_lower]:
@@ -145,9 +185,7 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect, shape: Shape = 
     zone = _zone(spec.timezone)
     keys = {name.lower() for name in spec.key}
     excluded = {name.lower() for name in spec.exclude} - keys
-    roles = _roles(spec, by_lower)
-    of_lines = line_roles(spec, by_lower, excluded, shape)
-    roles |= of_lines | _object_roles(spec, by_lower, excluded, shape, has_lines=bool(of_lines))
+    roles = find_roles(spec, by_lower, excluded, shape)
     declared = declarations(spec, (n for n in names if n.lower() not in excluded), roles)
     columns: list[Column] = []
     select: list[str] = []
@@ -161,13 +199,13 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect, shape: Shape = 
         role = roles.get(lower, Role.FIELD)
         cast = source.cast(column.type)
         wire = declared[lower].type if lower in declared else None
-        if wire is not None and role not in _TIMES:
+        if wire is not None and role not in TIMES:
             cast = source.declared(cast, wire)
         cast = _typed(source, cast, role)
         _check_zone(cast, name, column.type, zone)
         # The engine's own spelling addresses the column; the author's names the field.
         expression = source.expression(cast, column.name, zone)
-        if role in _TIMES:
+        if role in TIMES:
             time = SourceTime(column.name, cast.naive)
         if is_newest:
             newest_by, newest_state = _orderable(source, cast, expression, name)
@@ -201,6 +239,25 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect, shape: Shape = 
     )
 
 
+def names_of(spec: SyncSpec, source: Source, dialect: Dialect) -> tuple[str, ...]:
+    """Give the names of the model's columns; raises as :func:`understand`."""
+    return tuple(_described(spec, source, dialect)[2])
+
+
+def _described(
+    spec: SyncSpec, source: Source, dialect: Dialect
+) -> tuple[str, list[SourceColumn], list[str]]:
+    """Give the SQL of the model, its columns as the warehouse has them, and their names."""
+    sql = check_select(spec.sql, dialect=source.dialect).text
+    described = source.columns(sql)
+    names = match_names(
+        author_names(sql, dialect=source.dialect),
+        [c.name for c in described],
+        max_identifier_bytes=min(source.max_identifier_bytes, dialect.max_identifier_bytes),
+    )
+    return sql, described, names
+
+
 def _check_shape(columns: Sequence[Column], shape: Shape) -> None:
     """Check what the rows of a sync object may have, and which of it says what a row is."""
     for column in columns:
@@ -210,6 +267,18 @@ def _check_shape(columns: Sequence[Column], shape: Shape) -> None:
                 f"row is somebody's membership in it, so write e.g. key=('user_id', "
                 f"{column.name!r})"
             )
+        if column.role in BESIDE and not column.is_key:
+            raise ConfigError(
+                f"column {column.name!r} says which group a row is about and is not in the key; "
+                "write e.g. key=('user_id', 'subscription_group', 'group_id')"
+            )
+    addresses = [c.name for c in columns if c.is_key and c.role in _ADDRESSES]
+    if addresses and shape.is_final:
+        raise ConfigError(
+            f"key: {shape.name} are requests, each with a key of its own that stays in the state "
+            f"when the person is long gone; {addresses[0]!r} is an identifier of a person, so give "
+            "the model another key"
+        )
     fields = [c.name for c in columns if c.role is Role.FIELD and not c.is_key]
     if fields and not shape.has_fields:
         raise ConfigError(
@@ -226,80 +295,6 @@ def _duplicates(sql: str, keys: Sequence[tuple[str, str]]) -> str:
         f"SELECT {named}, count(*) AS copies FROM (\n{sql}\n) AS q\n"
         f"GROUP BY {grouped} HAVING count(*) > 1"
     )
-
-
-def _roles(spec: SyncSpec, by_lower: dict[str, str]) -> dict[str, Role]:
-    roles = {}
-    if spec.email.lower() in by_lower:
-        roles[spec.email.lower()] = Role.EMAIL
-    candidates = (spec.user_id,) if spec.user_id else ("user_id", "userId")
-    for name in candidates:
-        if name.lower() in by_lower:
-            roles[name.lower()] = Role.USER_ID
-            break
-    else:
-        if spec.user_id:
-            raise ConfigError(
-                f"user_id names a column that the model does not have: {spec.user_id}"
-            )
-    if not roles:
-        raise ModelError(
-            f"the model has no identity: neither a column {spec.email!r} nor "
-            f"{' or '.join(repr(c) for c in candidates)}; name them with email= and user_id="
-        )
-    return roles
-
-
-def _object_roles(
-    spec: SyncSpec, by_lower: dict[str, str], excluded: set[str], shape: Shape, *, has_lines: bool
-) -> dict[str, Role]:
-    """Give the columns that are a part of the row beside its identity and its data fields."""
-    roles: dict[str, Role] = {}
-    named_by_spec = dict.fromkeys(_TIMES, spec.created_at) | {Role.AUDIENCE: spec.audience}
-    for role, known in shape.roles.items():
-        candidates = (named_by_spec[role],) if role in named_by_spec else known
-        for name in candidates:
-            if name.lower() in by_lower and name.lower() not in excluded:
-                roles[name.lower()] = role
-                break
-        else:
-            if role in shape.required and not (role is Role.ITEMS and has_lines):
-                if left_out := sorted(excluded & {name.lower() for name in candidates}):
-                    raise ConfigError(f"exclude: {shape.name} need the column {left_out[0]!r}")
-                raise ConfigError(
-                    f"{shape.name} need a column {' or '.join(map(repr, candidates))}, which the "
-                    "model does not have"
-                )
-    if Role.EVENT_NAME in shape.roles:
-        _check_event_name(spec, by_lower, roles)
-    if shape.needs_lists:
-        _check_list(spec, by_lower, roles)
-    return roles
-
-
-def _check_event_name(spec: SyncSpec, by_lower: dict[str, str], roles: dict[str, Role]) -> None:
-    named = [by_lower[name] for name, role in roles.items() if role is Role.EVENT_NAME]
-    if named and spec.event_name is not None:
-        raise ConfigError(
-            f"event_name={spec.event_name!r} is given, and the model has a column {named[0]!r}; "
-            "leave one of them out"
-        )
-    if not named and spec.event_name is None:
-        raise ModelError(
-            "the events have no name: the model has no column 'event_name' or 'eventName'; give it "
-            "one, or a name for all rows with event_name="
-        )
-
-
-def _check_list(spec: SyncSpec, by_lower: dict[str, str], roles: dict[str, Role]) -> None:
-    named = {f"a column {by_lower[name]!r}": True for name in roles if roles[name] is Role.AUDIENCE}
-    named |= {"list_name": spec.list_name is not None, "list_id": spec.list_id is not None}
-    given = [what for what, is_given in named.items() if is_given]
-    if len(given) != 1:
-        raise ConfigError(
-            "which list the rows go into is said by list_name, by list_id or by a column "
-            f"{spec.audience!r}, and by one of them; here it is {' and '.join(given) or 'none'}"
-        )
 
 
 def _typed(source: Source, cast: Cast, role: Role) -> Cast:
@@ -360,12 +355,12 @@ def _column(
         )
     if declared and declared.type and role in (Role.CAMPAIGN_ID, Role.TEMPLATE_ID):
         wire = declared.type
-    if role in (Role.EMAIL, Role.USER_ID, Role.EVENT_NAME, Role.AUDIENCE):
+    if role in _NAMES:
         if wire in _NO_NAME:
             kind = _KIND_OF_ROLE.get(role, "identity")
             raise ModelError(f"{kind} column {name!r} is a {type_name}; cast it to text in the SQL")
         state, wire = StateType.TEXT, WireType.STRING
-    elif role in _TIMES:
+    elif role in TIMES:
         # The warehouse is asked for what is newer than a time: a text is not in its order.
         if wire is not WireType.DATETIME:
             raise ModelError(
@@ -378,11 +373,11 @@ def _column(
                 f"column {name!r} is a {type_name}, and Iterable's {_FIELD_OF_ROLE[role]} is an "
                 "integer; cast it to bigint in the SQL, or give the column another name"
             )
-    elif role in (Role.TOTAL, Role.ITEMS):
+    elif role in _ARRAYS or role in (Role.TOTAL, Role.SUBSCRIBED):
         # Text from a warehouse without types of its own is read when the row is mapped.
         wire = _WIRE_OF_ROLE[role]
         if not can_become(state, wire):
-            what = "a number" if role is Role.TOTAL else "a JSON list"
+            what = _WHAT_OF_WIRE[wire]
             raise ModelError(
                 f"column {name!r} is a {type_name}, and Iterable's {_FIELD_OF_ROLE[role]} is "
                 f"{what}; cast it in the SQL, or give the column another name"

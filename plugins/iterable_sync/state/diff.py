@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iterable_sync.rows import Column, NullPolicy, Op, Role, StateType
+from iterable_sync.rows import BESIDE, Column, NullPolicy, Op, Role, StateType
 from iterable_sync.state.dialects.base import Candidates, DiffSql
+from iterable_sync.state.doubted import count_doubted
+from iterable_sync.state.forgotten import leave_out_forgotten
 from iterable_sync.state.keys import refuse_duplicates_of_plan
 from iterable_sync.state.marker import expected
 from iterable_sync.state.moved import ignore_moved
+from iterable_sync.state.opt_outs import opt_outs
 from iterable_sync.state.plans import (
     HELD,
     IGNORE,
@@ -28,13 +31,12 @@ from iterable_sync.state.plans import (
 from iterable_sync.state.rejected import (
     anti_join_rejections,
     forget_absent,
+    has_rejections,
     is_refused_removal,
 )
 from iterable_sync.state.stage import SKIP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from iterable_sync.spec import SyncSpec
     from iterable_sync.state.dialects.base import Session, StateEngine
     from iterable_sync.state.registry import Registered
@@ -75,25 +77,29 @@ def make_plan(
     for statement in candidates.before:
         session.execute(statement)
     kind = "TEMP TABLE" if is_temporary else "TABLE"
-    session.execute(f"DROP TABLE IF EXISTS {plan_table}")
-    session.execute(f"CREATE {kind} {plan_table} AS {diff.select(candidates)}")
+    planned = session.execute(f"CREATE {kind} {plan_table} AS {diff.select(candidates)}")
     for statement in candidates.after:
         session.execute(statement)
     plan = Plan(plan_table, columns)
     is_doubted = count_snapshot(engine, session, plan, registered.sync_id, snapshot)
     if compared is not None:
         refuse_duplicates_of_plan(session, staged, plan_table, compared.keys, live=plan.live)
+    leave_out_forgotten(engine, session, registered, plan)
     removes = spec.on_remove not in (None, "ignore")
-    is_person = not registered.shape.shares_identity
+    is_person = registered.shape.is_person
     if removes:
-        beside = [engine.dialect.quote(c.name) for c in columns if c.role is Role.AUDIENCE]
+        beside = [engine.dialect.quote(c.name) for c in columns if c.role in BESIDE]
         ignore_moved(session, plan_table, staged.table, beside=beside, send=SEND, ignore=IGNORE)
     if registered.sync_id:
-        if not is_temporary:
-            forget_absent(engine, session, registered, plan_table)
-        anti_join_rejections(engine, session, registered, plan_table)
+        if has_rejections(engine, session, registered):
+            if not is_temporary:
+                forget_absent(engine, session, registered, plan_table)
+            anti_join_rejections(engine, session, registered, plan_table)
         plan.refused = is_refused_removal(engine, registered)
     plan.removes_people = removes and is_person
+    if not planned:
+        # Nothing differs, and there is nothing to count.
+        return plan
     send_stranded(session, plan)
     session.execute(
         f"UPDATE {plan_table} SET _route = '{UNCHANGED}' "
@@ -101,8 +107,9 @@ def make_plan(
     )
     recount(session, plan)
     if compared is not None and is_doubted:
-        _count_doubted(session, plan, snapshot, compared.keys)
-    _count_fields(session, plan)
+        count_doubted(session, plan, snapshot, compared.keys)
+    if plan.total(op=Op.CHANGED):
+        _count_fields(session, plan)
     return plan
 
 
@@ -152,25 +159,6 @@ def count_snapshot(
     return doubted > 0
 
 
-def in_doubt(engine: StateEngine, registered: Registered, snapshot: str) -> str:
-    """Give the condition over the plan ``p`` of what :attr:`Plan.doubted` counts."""
-    keys = map(engine.dialect.quote, registered.key_columns)
-    on = " AND ".join(f"t.{key} = p.{key}" for key in keys)
-    return (
-        f"(p._op <> '{Op.REMOVED}' AND p._route = '{SEND}' AND EXISTS "
-        f"(SELECT 1 FROM {snapshot} t WHERE {on} AND t._dirty IS NOT NULL))"
-    )
-
-
-def _count_doubted(session: Session, plan: Plan, snapshot: str, keys: Sequence[str]) -> None:
-    on = " AND ".join(f"p.{key} = t.{key}" for key in keys)
-    counted = session.rows(
-        f"SELECT p._op, count(*) FROM {plan.table} p JOIN {snapshot} t ON {on} "
-        f"WHERE t._dirty IS NOT NULL AND p._route = '{SEND}' AND p._op <> '{Op.REMOVED}' GROUP BY 1"
-    )
-    plan.doubted = {op: int(n) for op, n in counted}
-
-
 def _names(engine: StateEngine, session: Session, snapshot: str) -> list[str]:
     # A name as quoted by us: its last part, unquoted.
     return engine.columns_of(session, snapshot.rsplit('."', 1)[-1].strip('"'))
@@ -197,7 +185,7 @@ class _Diff:
         # A dry run meets snapshots that do not have the newest columns yet.
         self._in_snapshot = {c.name for c in columns if not have or c.name in have}
         self._key = self._q(next(c for c in columns if c.is_key))
-        self._is_person = not registered.shape.shares_identity
+        self._is_person = registered.shape.is_person
 
     def _q(self, column: Column) -> str:
         return self._dialect.quote(column.name)
@@ -235,8 +223,9 @@ class _Diff:
                 for c in self._columns
                 if self._is_compared(c)
                 and c.name in self._in_snapshot
-                # Of which audience a row is decides whether it moved.
-                and c.role is not Role.AUDIENCE
+                # Of which audience a row is decides whether it moved, and an opt-out is looked for
+                # in all rows.
+                and c.role not in {Role.AUDIENCE, self._registered.shape.free_of_guards}
             ),
             # What the snapshot does not have yet cannot be compared.
             stage_suspect=" OR ".join(
@@ -309,8 +298,11 @@ class _Diff:
         if self._is_person and shape.batch_by is None:
             return ""
         by_role = {c.role: c for c in self._columns}
+        free = opt_outs(self._dialect, self._registered, "d")
+        # Who leaves is not asked before those who say no, nor after those who say yes.
+        kinds = f"WHEN d._op = '{Op.REMOVED}' THEN 1 ELSE {0 if free is None else 2} END"
         first = [
-            f"CASE WHEN d._op = '{Op.REMOVED}' THEN 1 ELSE 0 END",
+            f"CASE {'' if free is None else f'WHEN {free} THEN 0 '}{kinds}",
             *(self._ordered(by_role[role]) for role in shape.batch_by or () if role in by_role),
         ]
         times = (c for c in self._columns if c.role is Role.PURCHASED_AT)

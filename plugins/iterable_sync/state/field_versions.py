@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from typing import TYPE_CHECKING, Any
 
 from iterable_sync.rows import Column, NullPolicy, Role, StateType, WireType
@@ -56,7 +57,8 @@ def fields_from_json(text: str) -> tuple[FieldVersion, ...]:
 
 def _to_json(entry: FieldVersion) -> dict[str, Any]:
     more = {"version": entry.version, "dropped": entry.dropped, "was": entry.was}
-    return asdict(entry.column) | more
+    # asdict() copies each value deeply, and there is nothing within one.
+    return {f.name: getattr(entry.column, f.name) for f in fields_of(Column)} | more
 
 
 def _from_json(entry: dict[str, Any]) -> FieldVersion:

@@ -25,6 +25,7 @@ from iterable_sync.failpoints import failpoint
 from iterable_sync.rows import Op
 from iterable_sync.state.adoption import adopt, is_adoptable
 from iterable_sync.state.approvals import Approvals
+from iterable_sync.state.effects import apply_effects, doubt_effects
 from iterable_sync.state.folded_rows import FoldedRows
 from iterable_sync.state.journal import (
     FOLDED,
@@ -36,7 +37,7 @@ from iterable_sync.state.journal import (
 )
 from iterable_sync.state.marks import leave_marks
 from iterable_sync.state.overwritten import doubt_others, doubt_overwritten
-from iterable_sync.state.plans import IGNORE, REJECT, SEEDED, SEND
+from iterable_sync.state.plans import HELD, IGNORE, REJECT, SEEDED, SEND
 from iterable_sync.state.rejected import field_hash, row_hash
 from iterable_sync.state.snapshot import write_rows
 
@@ -84,6 +85,7 @@ class Fold:
         self._plan = engine.table(plan)
         self._approvals = Approvals(engine, registered.sync_id, run_id)
         self._adopted: list[str] | None = None
+        self._counts: dict[tuple[str, str], int] | None = None
         self._snapshot = engine.table(registered.snapshot_table)
         self._run = engine.dialect.literal(run_id)
         self._rows = FoldedRows(engine, registered, self._run)
@@ -91,22 +93,33 @@ class Fold:
     def settled(self, session: Session) -> Folded:
         """Fold the settled batches that were not folded yet."""
         folded = Folded()
-        for ranges in _chunks(self._ranges(session, SETTLED)):
-            folded += self._accepted(session, ranges)
-            folded.in_doubt += self._in_doubt(
-                session,
-                f"{_within(ranges)} "
-                f"AND p._seq IN ({self._exceptions(IN_DOUBT, REJECTED_IN_DOUBT)})",
-            )
-            self._reject(
-                session,
-                f"{_within(ranges)} AND e.run_id = {self._run} "
-                f"AND e.outcome IN ('{REJECTED}', '{REJECTED_IN_DOUBT}')",
-                folded,
-            )
+        if not (settled := self._ranges(session, SETTLED)):
+            return folded
+        # Most runs have none, and what is about them need not be asked one by one.
+        exceptions = session.rows(
+            f"SELECT DISTINCT field, outcome FROM {self._engine.table('batch_exceptions')} "
+            f"WHERE run_id = {self._run}"
+        )
+        refused = {field for field, _ in exceptions if field}
+        outcomes = {outcome for _, outcome in exceptions}
+        for ranges in _chunks(settled):
+            folded += self._accepted(session, ranges, refused)
+            if outcomes & {IN_DOUBT, REJECTED_IN_DOUBT}:
+                folded.in_doubt += self._in_doubt(
+                    session,
+                    f"{_within(ranges)} "
+                    f"AND p._seq IN ({self._exceptions(IN_DOUBT, REJECTED_IN_DOUBT)})",
+                )
+            if outcomes & {REJECTED, REJECTED_IN_DOUBT}:
+                self._reject(
+                    session,
+                    f"{_within(ranges)} AND e.run_id = {self._run} "
+                    f"AND e.outcome IN ('{REJECTED}', '{REJECTED_IN_DOUBT}')",
+                    folded,
+                )
             self._approvals.use_up(session, self._plan, _within(ranges))
             self._doubt_overwritten(session, ranges)
-        self._forgive(session)
+        self._forgive(session, settled)
         self._mark(session, SETTLED)
         return folded
 
@@ -127,7 +140,9 @@ class Fold:
     def left_open(self, session: Session) -> Folded:
         """Fold the batches of a dead run that were opened and never settled."""
         folded = Folded()
-        for ranges in _chunks(self._ranges(session, OPEN)):
+        if not (opened := self._ranges(session, OPEN)):
+            return folded
+        for ranges in _chunks(opened):
             folded.in_doubt += self._in_doubt(
                 session,
                 f"{_within(ranges)} AND p._route = '{SEND}' "
@@ -144,7 +159,7 @@ class Fold:
             for key in self._registered.key_columns
         )
         doubted = self._in_doubt(session, f"EXISTS (SELECT 1 FROM {self._snapshot} k WHERE {same})")
-        if not self._registered.shape.shares_identity:
+        if self._registered.shape.is_person:
             # A change or a removal as well: the person may have gone over to another key since.
             doubt_others(self._engine, session, self._registered, plan=self._plan, where="TRUE")
         return doubted
@@ -152,43 +167,49 @@ class Fold:
     def unsent(self, session: Session) -> Folded:
         """Fold what the plan decided without a request: seeded, rejected and held rows."""
         folded = Folded()
-        # Asked first: writing costs a wide statement in every run, and only a first one seeds.
-        if session.rows(f"SELECT 1 FROM {self._plan} WHERE _route = '{SEEDED}' LIMIT 1"):
+        # Asked first: each of them is a wide statement, and most plans have no such rows.
+        planned = self._planned(session)
+        routes = {route for _, route in planned}
+        if SEEDED in routes:
             seeded = self._rows.sent(set()) | {"_origin": "'seeded'"}
             self._write(session, f"p._route = '{SEEDED}'", seeded)
-        if not self._registered.is_append_only:
+        if (Op.REMOVED, IGNORE) in planned and not self._registered.is_append_only:
             folded.ignored = self._write(
                 session,
                 f"p._op = '{Op.REMOVED}' AND p._route = '{IGNORE}'",
                 # Nothing was sent: what Iterable has is of the mapping that it was.
                 self._rows.gone() | {"_mapping": "t._mapping"},
             )
-        hashed = row_hash(self._engine, self._registered, "p")
-        folded.rejected += session.execute(
-            self._upsert_rejections(
-                "SELECT p._key AS key, '' AS field, "
-                f"substr(p._route, {len(REJECT) + 1}) AS reason, {hashed} AS value_hash, "
-                "CAST(NULL AS double precision) AS retry_after_s "
-                f"FROM {self._plan} p WHERE p._route LIKE '{REJECT}%'"
+        if any(route.startswith(REJECT) for route in routes):
+            hashed = row_hash(self._engine, self._registered, "p")
+            folded.rejected += session.execute(
+                self._upsert_rejections(
+                    "SELECT p._key AS key, '' AS field, "
+                    f"substr(p._route, {len(REJECT) + 1}) AS reason, {hashed} AS value_hash, "
+                    "CAST(NULL AS double precision) AS retry_after_s "
+                    f"FROM {self._plan} p WHERE p._route LIKE '{REJECT}%'"
+                )
             )
-        )
-        folded.held = self._approvals.hold_anew(session, self._plan)
-        self._drop_older(session)
+            self._drop_older(session)
+        folded.held = sum(n for (_, route), n in planned.items() if route.startswith(HELD))
+        self._approvals.hold_anew(session, self._plan, holds=folded.held > 0)
         return folded
 
-    def _accepted(self, session: Session, ranges: Sequence[tuple[int, int]]) -> Folded:
+    def _planned(self, session: Session) -> dict[tuple[str, str], int]:
+        """Give (op, route) -> rows of the plan."""
+        if self._counts is None:
+            rows = session.rows(f"SELECT _op, _route, count(*) FROM {self._plan} GROUP BY 1, 2")
+            self._counts = {(op, route): int(n) for op, route, n in rows}
+        return self._counts
+
+    def _accepted(
+        self, session: Session, ranges: Sequence[tuple[int, int]], refused: set[str]
+    ) -> Folded:
         where = (
             f"{_within(ranges)} AND p._route = '{SEND}' "
             f"AND p._seq NOT IN (SELECT e.seq FROM {self._engine.table('batch_exceptions')} e "
             f"WHERE e.run_id = {self._run} AND e.field = '')"
         )
-        refused = {
-            row[0]
-            for row in session.rows(
-                f"SELECT DISTINCT field FROM {self._engine.table('batch_exceptions')} "
-                f"WHERE run_id = {self._run} AND field <> ''"
-            )
-        }
         folded = Folded()
         leave_marks(
             self._engine,
@@ -196,6 +217,14 @@ class Fold:
             self._registered,
             plan=self._plan,
             where=f"{where} AND p._op <> '{Op.REMOVED}'",
+        )
+        apply_effects(
+            self._engine,
+            session,
+            self._registered,
+            run_id=self._run_id,
+            plan=self._plan,
+            where=where,
         )
         if self._adopted is not None:
             self._adopted.append(f"({where})")
@@ -208,19 +237,20 @@ class Fold:
             self._rows.sent(refused),
             whole=not refused and not self._registered.is_append_only,
         )
-        if not self._registered.is_append_only:
+        if (Op.REMOVED, SEND) in self._planned(session) and not self._registered.is_append_only:
             where = f"{where} AND p._op = '{Op.REMOVED}'"
             folded.removed = self._write(session, where, self._rows.gone())
         return folded
 
     def _doubt_overwritten(self, session: Session, ranges: Sequence[tuple[int, int]]) -> None:
         # Nobody is overwritten where the plan itself becomes the snapshot: it was empty.
-        if self._adopted is None and not self._registered.shape.shares_identity:
+        if self._adopted is None and self._registered.shape.is_person:
             where = f"{_within(ranges)} AND p._route = '{SEND}'"
             doubt_overwritten(self._engine, session, self._registered, plan=self._plan, where=where)
 
     def _in_doubt(self, session: Session, where: str) -> int:
         leave_marks(self._engine, session, self._registered, plan=self._plan, where=where)
+        doubt_effects(self._engine, session, self._registered, plan=self._plan, where=where)
         return self._write(session, where, self._rows.doubted())
 
     def _write(
@@ -291,7 +321,7 @@ class Fold:
         )
         return True
 
-    def _forgive(self, session: Session) -> None:
+    def _forgive(self, session: Session, settled: Sequence[tuple[int, int]]) -> None:
         """Drop the rejections of rows and fields that were accepted."""
         table, sync = self._engine.table("rejections"), self._registered.sync_id
         if not self._drop_older(session):
@@ -300,7 +330,7 @@ class Fold:
             f"WHEN {self._engine.dialect.literal(c.name)} THEN substr(p._mask, {c.position + 1}, 1)"
             for c in self._registered.columns
         )
-        for ranges in _chunks(self._ranges(session, SETTLED)):
+        for ranges in _chunks(settled):
             session.execute(
                 f"DELETE FROM {table} AS r USING {self._plan} AS p "
                 f"WHERE r.sync_id = {sync} AND r.run_id <> {self._run} AND r.key = p._key "

@@ -24,6 +24,9 @@ IN_DOUBT = "in_doubt"
 NOT_APPLIED = "not_applied"
 REJECTED_IN_DOUBT = "rejected_in_doubt"
 
+LOOKED = "_look"
+"""The field of an accepted row's exception that says what a look found, so that it was not sent."""
+
 Exceptional: TypeAlias = "tuple[int, str, str, str | None, float | None]"
 """A row or field that was not accepted: seq, column or '', outcome, reason, seconds to wait."""
 
@@ -173,6 +176,8 @@ def _exceptions(
             name = _column(field, column_of)
             reason = "field_not_created"
             rows.setdefault((seq, name), (seq, name, REJECTED, reason, retry_after_s.get(reason)))
+    for seq, found in result.looked.items():
+        rows[seq, LOOKED] = (seq, LOOKED, LOOKED, found, None)
     opened = _rejected(result.batch.rejections, column_of, retry_after_s)
     return [row for place, row in rows.items() if place not in opened]
 

@@ -49,7 +49,7 @@ class Membership:
     Args:
         people: who was accepted as a member.
 
-        in_flight: who was accepted in this run, or is in doubt: Iterable may not show them yet.
+        in_flight: who was accepted just now, or is in doubt: Iterable may not show them yet.
     """
 
     people: int
@@ -172,18 +172,22 @@ def audiences(
 
 
 def memberships(
-    engine: StateEngine, session: Session, registered: Registered, run_id: str
+    engine: StateEngine, session: Session, registered: Registered, is_new: str
 ) -> dict[str | None, Membership]:
-    """Give, by the name of each list, who is in it as the snapshot says."""
+    """
+    Give, by the name of each list, who is in it as the snapshot says.
+
+    Args:
+        is_new: condition over ``t``: accepted so lately that Iterable may not show it yet.
+    """
     name = _name_of_list(engine, registered, "t")
     # A person who is the key is there once; others are counted once, which takes longer.
     roles = {column.role for column in registered.columns if column.is_key}
     once = "" if roles <= {Role.EMAIL, Role.USER_ID, Role.AUDIENCE} else "DISTINCT "
     counted = session.rows(
         f"SELECT {name}, count({once}CASE WHEN t._status = 'live' THEN t._identity END), "
-        "count(CASE WHEN t._dirty IS NOT NULL OR t._run = ? THEN 1 END) "
-        f"FROM {engine.table(registered.snapshot_table)} t GROUP BY 1",
-        (run_id,),
+        f"count(CASE WHEN t._dirty IS NOT NULL OR {is_new} THEN 1 END) "
+        f"FROM {engine.table(registered.snapshot_table)} t GROUP BY 1"
     )
     return {name: Membership(int(people), int(new)) for name, people, new in counted}
 

@@ -46,12 +46,20 @@ def expected(engine: StateEngine, session: Session, sync_id: int) -> str | None:
     return run
 
 
-def look(engine: StateEngine, session: Session, registered: Registered) -> None:
+def look(engine: StateEngine, session: Session, registered: Registered) -> bool:
     """
     Make a missing snapshot anew, and look at it before what a dead run left is folded into it.
 
     Else that run's rows would make a truncated snapshot look like its own.
+
+    Returns:
+        Whether a dead run left something.
     """
+    left = session.rows(
+        f"SELECT 1 FROM {engine.table('runs')} WHERE sync_id = ? "
+        "AND (state = 'running' OR late_table IS NOT NULL) LIMIT 1",
+        (registered.sync_id,),
+    )
     snapshot = registered.snapshot_table
     run = expected(engine, session, registered.sync_id)
     if not engine.columns_of(session, snapshot):
@@ -59,18 +67,27 @@ def look(engine: StateEngine, session: Session, registered: Registered) -> None:
             create_snapshot(engine, session, registered)
             if run is not None:
                 note_lost(engine, session, registered.sync_id)
-        return
-    if run in (None, LOST):
-        return
-    will_write = session.rows(
-        f"SELECT 1 FROM {engine.table('runs')} WHERE sync_id = ? "
-        "AND (state = 'running' OR late_table IS NOT NULL) LIMIT 1",
-        (registered.sync_id,),
-    )
-    if will_write and not session.rows(
-        f"SELECT 1 FROM {engine.table(snapshot)} WHERE _run = ? LIMIT 1", (run,)
+    elif (
+        left
+        and run not in (None, LOST)
+        and not session.rows(
+            f"SELECT 1 FROM {engine.table(snapshot)} WHERE _run = ? LIMIT 1", (run,)
+        )
     ):
         note_lost(engine, session, registered.sync_id)
+    return bool(left)
+
+
+def is_own(engine: StateEngine, session: Session, registered: Registered) -> bool:
+    """Say whether the snapshot is the one that the last fold left."""
+    run = expected(engine, session, registered.sync_id)
+    return run is None or bool(
+        run != LOST
+        and session.rows(
+            f"SELECT 1 FROM {engine.table(registered.snapshot_table)} WHERE _run = ? LIMIT 1",
+            (run,),
+        )
+    )
 
 
 def note_lost(engine: StateEngine, session: Session, sync_id: int) -> None:

@@ -55,12 +55,16 @@ class Plan:
         doubted: op -> planned changes of rows in doubt: an earlier run was free to send them, and
             ended before it knew what became of them.
 
+        free: op -> planned changes that no guard on changes holds, nor counts.
+
         removes_people: removals are sent, and a row is a person.
 
         refused: condition over the plan ``p``: a removal that Iterable refused and that is not due
             again.
 
         ignored: rows that the declaration leaves out, which are not in the plan.
+
+        forgotten: rows of people who were forgotten, which are not in the plan either.
 
         notes: what a person should know of them.
     """
@@ -77,9 +81,11 @@ class Plan:
     approved: Mapping[str, int] = field(default_factory=dict)
     is_lost: bool = False
     doubted: dict[str, int] = field(default_factory=dict)
+    free: dict[str, int] = field(default_factory=dict)
     removes_people: bool = False
     refused: str = "FALSE"
     ignored: int = 0
+    forgotten: int = 0
     notes: list[str] = field(default_factory=list)
 
     def total(self, *, op: str | None = None, route: str | None = None) -> int:
@@ -94,13 +100,11 @@ class Plan:
 
 def recount(session: Session, plan: Plan) -> None:
     """Count the plan by op and route, again after guards have moved rows."""
-    counted = session.rows(f"SELECT _op, _route, count(*) FROM {plan.table} GROUP BY 1, 2")
-    plan.counts = {(op, route): int(n) for op, route, n in counted}
-    plan.last_seq = int(
-        session.rows(f"SELECT COALESCE(max(_seq), 0) FROM {plan.table} WHERE _route = '{SEND}'")[0][
-            0
-        ]
+    counted = session.rows(
+        f"SELECT _op, _route, count(*), max(_seq) FROM {plan.table} GROUP BY 1, 2"
     )
+    plan.counts = {(op, route): int(n) for op, route, n, _ in counted}
+    plan.last_seq = max((int(last) for _, route, _, last in counted if route == SEND), default=0)
 
 
 def hold(

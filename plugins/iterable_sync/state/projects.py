@@ -35,14 +35,17 @@ def recognise(
     """
     projects = engine.table("projects")
     ids = json.dumps(sorted(channels))
-    is_new = session.execute(
-        f"INSERT INTO {projects} (project, channels, first_seen) VALUES (?, ?, now()) "
-        "ON CONFLICT (project) DO NOTHING",
-        (project, ids),
-    )
-    if is_new == 1:
-        return Seen.NEW
-    known = session.rows(f"SELECT channels FROM {projects} WHERE project = ?", (project,))[0][0]
+    known = _known(session, projects, project)
+    if known is None:
+        is_new = session.execute(
+            f"INSERT INTO {projects} (project, channels, first_seen) VALUES (?, ?, now()) "
+            "ON CONFLICT (project) DO NOTHING",
+            (project, ids),
+        )
+        if is_new == 1:
+            return Seen.NEW
+        # Of two first runs at a time, the other one was faster.
+        known = _known(session, projects, project) or "[]"
     if not set(json.loads(known)) & set(channels):
         return Seen.ANOTHER
     if known != ids:
@@ -51,3 +54,8 @@ def recognise(
             (ids, project),
         )
     return Seen.SAME
+
+
+def _known(session: Session, projects: str, project: str) -> str | None:
+    rows = session.rows(f"SELECT channels FROM {projects} WHERE project = ?", (project,))
+    return rows[0][0] if rows else None

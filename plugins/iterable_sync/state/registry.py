@@ -23,12 +23,16 @@ from iterable_sync.sync_object import PLAIN, Shape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from iterable_sync.rows import Project
     from iterable_sync.state.dialects.base import Session, StateEngine
+
+
+_NAMES_SOMEBODY = frozenset({Role.EMAIL, Role.USER_ID, Role.OLD, Role.NEW})
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A sync as state knows it; *shape* is what its object declares now."""
+    """A sync as state knows it; *shape* is what its object declares now, *project* whose it is."""
 
     sync_id: int
     snapshot_table: str
@@ -41,6 +45,7 @@ class Registered:
     new_columns: tuple[Column, ...] = field(default=())
     dropped_columns: tuple[str, ...] = field(default=())
     shape: Shape = PLAIN
+    project: Project | None = None
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -52,6 +57,16 @@ class Registered:
     def is_append_only(self) -> bool:
         """Whether rows happen once: only those have a time of their own."""
         return any(c.role is Role.CREATED_AT for c in self.columns)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether rows are requests about people: of those that are done the key stays alone."""
+        return any(c.role in (Role.ACTION, Role.OLD) for c in self.columns)
+
+    @property
+    def is_of_people(self) -> bool:
+        """Whether a column says who a row is about; a key of an item may read like a userId."""
+        return any(c.role in _NAMES_SOMEBODY for c in self.columns)
 
     @property
     def time(self) -> Column:
@@ -267,9 +282,20 @@ def check_owners(
 
 
 def save(
-    engine: StateEngine, session: Session, registered: Registered, *, project: str, sync: str
+    engine: StateEngine,
+    session: Session,
+    registered: Registered,
+    *,
+    project: str,
+    sync: str,
+    known: Registered | None = None,
 ) -> Registered:
-    """Write the registration and bring the snapshot table to its columns; in a transaction."""
+    """
+    Write the registration and bring the snapshot table to its columns; in a transaction.
+
+    Args:
+        known: the registration that there is; one that stays as it is is not written.
+    """
     dialect = engine.dialect
     snapshot = engine.table(registered.snapshot_table)
     fields = fields_to_json(registered.fields)
@@ -304,12 +330,17 @@ def save(
             f"ALTER TABLE {snapshot} ADD COLUMN {dialect.quote(column.name)} "
             f"{dialect.ddl_type(column)}"
         )
-    session.execute(
-        f"UPDATE {engine.table('syncs')} SET fields = ?, mapping_version = ?, sql_hash = ? "
-        "WHERE sync_id = ?",
-        (fields, registered.mapping_version, registered.sql_hash, registered.sync_id),
-    )
+    if known is None or _saved(known) != _saved(registered):
+        session.execute(
+            f"UPDATE {engine.table('syncs')} SET fields = ?, mapping_version = ?, sql_hash = ? "
+            "WHERE sync_id = ?",
+            (fields, registered.mapping_version, registered.sql_hash, registered.sync_id),
+        )
     return replace(registered, new_columns=(), dropped_columns=())
+
+
+def _saved(registered: Registered) -> tuple[object, ...]:
+    return registered.fields, registered.mapping_version, registered.sql_hash
 
 
 def create_snapshot(engine: StateEngine, session: Session, registered: Registered) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iterable_sync.rows import Op
+from iterable_sync.rows import Op, Role
 from iterable_sync.state.plans import REJECT, SEND, STILL_REJECTED
 
 if TYPE_CHECKING:
@@ -17,22 +17,30 @@ if TYPE_CHECKING:
     from iterable_sync.state.registry import Registered
 
 
+def has_rejections(engine: StateEngine, session: Session, registered: Registered) -> bool:
+    """Say whether anything of a sync is rejected."""
+    return bool(
+        session.rows(
+            f"SELECT 1 FROM {engine.table('rejections')} "
+            f"WHERE sync_id = {registered.sync_id} LIMIT 1"
+        )
+    )
+
+
 def forget_absent(engine: StateEngine, session: Session, registered: Registered, plan: str) -> None:
     """
     Drop the rejections of keys that left the query, or went back to what Iterable has.
 
     Such keys are not in the plan, or removed there; a refused removal itself is remembered.
     """
-    rejections = engine.table("rejections")
-    mine = f"sync_id = {registered.sync_id}"
-    if session.rows(f"SELECT 1 FROM {rejections} WHERE {mine} LIMIT 1"):
-        session.execute(
-            f"DELETE FROM {rejections} AS r WHERE r.{mine} AND NOT EXISTS "
-            f"(SELECT 1 FROM {plan} p WHERE p._key = r.key AND CASE p._op "
-            f"WHEN '{Op.REMOVED}' THEN r.value_hash = {row_hash(engine, registered, 'p')} "
-            # A kept NULL can bring a row into the plan that has nothing to send.
-            f"WHEN '{Op.CHANGED}' THEN r.field <> '' OR p._mask LIKE '%1%' ELSE TRUE END)"
-        )
+    session.execute(
+        f"DELETE FROM {engine.table('rejections')} AS r "
+        f"WHERE r.sync_id = {registered.sync_id} AND NOT EXISTS "
+        f"(SELECT 1 FROM {plan} p WHERE p._key = r.key AND CASE p._op "
+        f"WHEN '{Op.REMOVED}' THEN r.value_hash = {row_hash(engine, registered, 'p')} "
+        # A kept NULL can bring a row into the plan that has nothing to send.
+        f"WHEN '{Op.CHANGED}' THEN r.field <> '' OR p._mask LIKE '%1%' ELSE TRUE END)"
+    )
 
 
 def is_refused_removal(engine: StateEngine, registered: Registered) -> str:
@@ -90,7 +98,11 @@ def _is_same_row(engine: StateEngine, registered: Registered) -> str:
 
 def row_hash(engine: StateEngine, registered: Registered, alias: str) -> str:
     """Give the hash of a row's values, by which a rejection knows that nothing changed."""
-    names = (f"{alias}.{engine.dialect.quote(c.name)}" for c in registered.columns)
+    # A request is the same one whenever it is made.
+    columns = (
+        c for c in registered.columns if not (registered.is_final and c.role is Role.CREATED_AT)
+    )
+    names = (f"{alias}.{engine.dialect.quote(c.name)}" for c in columns)
     # Not the whole op: in doubt, a key that was to be added is known and changes.
     removed = f"{alias}._op = '{Op.REMOVED}'"
     return engine.dialect.value_hash([f"'{registered.mapping_version}'", removed, *names])

@@ -14,8 +14,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from iterable_sync.names import dotted
-from iterable_sync.rows import NOT_RENAMED, Renamed, Role
+from iterable_sync.names import dotted, split_name
+from iterable_sync.renamed import NOT_RENAMED, Renamed
+from iterable_sync.rows import Role
 from iterable_sync.state.claims import PROFILE
 from iterable_sync.state.field_versions import fields_from_json, fields_to_json
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from iterable_sync.state.dialects.base import Session, StateEngine
     from iterable_sync.state.field_versions import FieldVersion
     from iterable_sync.state.registry import Registered
-
-# What profiles have no columns of: fields of such syncs are of another thing.
-_OF_NO_PROFILE = frozenset({Role.CREATED_AT, Role.PURCHASED_AT, Role.ITEMS})
 
 
 def find_renamed(
@@ -88,7 +86,12 @@ def _is_any(engine: StateEngine, session: Session, registered: Registered, where
 def _mapped(
     engine: StateEngine, session: Session, registered: Registered, *, project: str, sync: str
 ) -> set[str]:
-    """Give the fields of profiles that a sync of the project maps or brings now, dotted."""
+    """Give the fields, dotted, that a sync writes now, and others of the project that do so."""
+    if not registered.shape.of_people:
+        # A part of an object is never sent alone: it would replace the object.
+        return {
+            split_name(field.column.field)[0] for field in registered.fields if not field.dropped
+        }
     brought: list[tuple[str]] = []
     if engine.columns_of(session, "claims"):
         brought = session.rows(
@@ -97,12 +100,11 @@ def _mapped(
         )
     syncs = [registered.fields]
     for (fields,) in session.rows(
-        f"SELECT fields FROM {engine.table('syncs')} WHERE project = ? AND sync <> ?",
-        (project, sync),
+        f"SELECT fields FROM {engine.table('syncs')} "
+        "WHERE project = ? AND fields_of = ? AND sync <> ?",
+        (project, PROFILE, sync),
     ):
-        live = [field for field in fields_from_json(fields) if not field.dropped]
-        if not _OF_NO_PROFILE & {field.column.role for field in live}:
-            syncs.append(tuple(live))
+        syncs.append(tuple(field for field in fields_from_json(fields) if not field.dropped))
     return {name for (name,) in brought} | {
         dotted(field.column.field)
         for fields in syncs

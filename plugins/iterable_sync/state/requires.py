@@ -18,7 +18,8 @@ from iterable_sync.errors import ConfigError
 from iterable_sync.guards import WAITING
 from iterable_sync.identity import EMAIL_PREFIX
 from iterable_sync.rows import Op, ProjectType
-from iterable_sync.state import diff, plans
+from iterable_sync.state import plans
+from iterable_sync.state.doubted import in_doubt
 from iterable_sync.state.registry import the_sync
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _discount_doubted(
         return
     for op, n in session.rows(
         f"SELECT p._op, count(*) FROM {plan.table} p "
-        f"WHERE {diff.in_doubt(engine, registered, snapshot)} AND {waits} GROUP BY 1"
+        f"WHERE {in_doubt(engine, registered, snapshot)} AND {waits} GROUP BY 1"
     ):
         plan.doubted[op] -= int(n)
 

@@ -18,12 +18,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_EVERY = "INTERVAL '1 day'"
+_IS_DUE = "(pruned_at IS NULL OR pruned_at < now() - INTERVAL '1 day')"
 BATCHES_S = 7 * 86_400.0
 """For so long the batches of an ended run are kept one by one."""
 
 RUNS_AT_ONCE = 1_000
 """So many runs are summed, and so many deleted, by one run: a long history goes in parts."""
+
+
+def is_due(engine: StateEngine, session: Session, sync_id: int) -> bool:
+    """Say whether a sync is to be pruned."""
+    return bool(
+        session.rows(
+            f"SELECT 1 FROM {engine.table('syncs')} WHERE sync_id = {sync_id} AND {_IS_DUE}"
+        )
+    )
 
 
 def prune(
@@ -37,12 +46,9 @@ def prune(
 
         history_s: seconds that a run is kept after its end.
     """
-    due = session.execute(
-        f"UPDATE {engine.table('syncs')} SET pruned_at = now() WHERE sync_id = {sync_id} "
-        f"AND (pruned_at IS NULL OR pruned_at < now() - {_EVERY})"
+    session.execute(
+        f"UPDATE {engine.table('syncs')} SET pruned_at = now() WHERE sync_id = {sync_id}"
     )
-    if not due:
-        return
     summed = _sum_batches(engine, session, sync_id, min(BATCHES_S, history_s))
     deleted = _delete_runs(engine, session, sync_id, history_s)
     dropped = _drop_orphans(engine, session, sync_id, token)

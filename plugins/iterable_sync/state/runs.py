@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING
 
 from iterable_sync.failpoints import failpoint
 from iterable_sync.state import append_only, journal, late, marker, plans
+from iterable_sync.state.catalogs import latest_settled
 from iterable_sync.state.fold import Fold, Folded
 from iterable_sync.state.lists import Membership, memberships
+from iterable_sync.state.marks import heed_marks
 from iterable_sync.state.plan_rows import read_rows
 from iterable_sync.state.planning import PlannedRun
-from iterable_sync.state.retention import prune
+from iterable_sync.state.retention import is_due, prune
+from iterable_sync.state.sampling import draw, mark_dirty
 from iterable_sync.state.transactions import patiently, transact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
 
@@ -106,6 +109,8 @@ class SyncState(PlannedRun):
 
     def pending(self) -> Counter[str]:
         """Count, by op, the planned rows without an outcome: those of no settled batch too."""
+        if not self._plan.last_seq:
+            return Counter()
 
         def read(session: Session) -> Counter[str]:
             gaps = journal.unsettled(self._engine, session, self.run_id, self._plan.last_seq)
@@ -123,17 +128,60 @@ class SyncState(PlannedRun):
 
     def memberships(self) -> dict[str | None, Membership]:
         """Give, by the name of each list, who is in it as the snapshot says."""
+        is_new = f"t._run = {self._engine.dialect.literal(self.run_id)}"
         return patiently(
             self._engine,
-            lambda session: memberships(self._engine, session, self._registered, self.run_id),
+            lambda session: memberships(self._engine, session, self._registered, is_new),
             self._sleep,
         )
+
+    def draw_latest(self, *, rows: int, settle_s: float) -> pd.DataFrame | None:
+        """
+        Draw rows of the latest run of which what was accepted has settled, see :mod:`.sampling`.
+
+        Returns:
+            What mapping takes, and the keys as text in ``_key``; None where there is nothing.
+        """
+        known = self._known
+        if known is None:
+            return None
+
+        def read(session: Session) -> pd.DataFrame | None:
+            run = latest_settled(self._engine, session, known, self._spec, settle_s=settle_s)
+            if run is None:
+                return None
+            of_run = f"t._run = {self._engine.dialect.literal(run)}"
+            # Another sample of the same run each time.
+            seed = self._token
+            return draw(
+                self._engine,
+                session,
+                known,
+                rows=rows,
+                settle_s=settle_s,
+                seed=seed,
+                where=of_run,
+            ).frame
+
+        return patiently(self._engine, read, self._sleep)
+
+    def doubt(self, found: Mapping[str, Collection[str] | None]) -> None:
+        """Doubt the columns of rows, by their keys as text; None is the whole row."""
+
+        def write(session: Session) -> None:
+            mark_dirty(self._engine, session, self._registered, found)
+            self.lease.check(session)
+
+        transact(self._engine, write, self._sleep)
 
     def finish(self, *, is_complete: bool) -> None:
         """Fold what is left of the run, in one transaction."""
         engine = self._engine
 
+        to_prune = False
+
         def write(session: Session) -> Folded:
+            nonlocal to_prune
             folded = self._fold().everything(session)
             if is_complete and self._window is not None:
                 append_only.move_on(
@@ -153,11 +201,13 @@ class SyncState(PlannedRun):
                 )
             if is_complete and self._spec.full_resync:
                 marker.trust(engine, session, self._registered)
+            to_prune = is_complete and is_due(engine, session, self._sync_id)
+            heed_marks(engine, session, self._registered, run_id=self.run_id)
             self.lease.check(session)
             return folded
 
         self.folded += transact(engine, write, self._sleep)
-        if is_complete:
+        if to_prune:
             transact(engine, self._prune, self._sleep)
 
     def close(self, report: RunReport, state: str) -> None:

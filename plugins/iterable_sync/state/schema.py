@@ -50,7 +50,18 @@ _TABLES = {
         "value_hash text NOT NULL, attempts integer NOT NULL, first_seen timestamptz NOT NULL, "
         "last_seen timestamptz NOT NULL, next_try_at timestamptz, run_id text NOT NULL"
     ),
-    "marks": ("sync_id integer NOT NULL, identity text NOT NULL"),
+    "marks": (
+        "sync_id integer NOT NULL, number bigint NOT NULL, kind text NOT NULL, "
+        "identity text NOT NULL, value text"
+    ),
+    "forgotten": (
+        "project text NOT NULL, hash text NOT NULL, person text NOT NULL, "
+        "forgotten_at timestamptz NOT NULL"
+    ),
+    "quota": (
+        "project text NOT NULL, name text NOT NULL, minute bigint NOT NULL, "
+        "requests integer NOT NULL, PRIMARY KEY (project, name, minute)"
+    ),
     "held_keys": (
         "sync_id integer NOT NULL, op text NOT NULL, key text NOT NULL, guard text NOT NULL, "
         "held_at timestamptz NOT NULL, approved_by text, approved_until timestamptz, "

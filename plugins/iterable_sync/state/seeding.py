@@ -17,6 +17,7 @@ from iterable_sync.model import check_select
 from iterable_sync.rows import WireType
 from iterable_sync.state import marker
 from iterable_sync.state.columns import understand
+from iterable_sync.state.forgotten import erase_rows, hashes_of_project
 from iterable_sync.state.stage import SKIP, stage
 
 if TYPE_CHECKING:
@@ -91,10 +92,17 @@ def seed(
     """
     model = _understand(spec, source, engine, registered)
     columns = _placed(model, registered)
-    shares = registered.shape.shares_identity
+    shape = registered.shape
     try:
         staged = stage(
-            engine, session, source, model, columns, project_type, shares_identity=shares
+            engine,
+            session,
+            source,
+            model,
+            columns,
+            project_type,
+            shares_identity=shape.shares_identity,
+            of_people=shape.of_people,
         )
     except DuplicateKeys as error:
         raise DuplicateKeys(f"seed_sql: {error}") from None
@@ -133,6 +141,8 @@ def write_seeded(
     """
     Write rows into an empty snapshot as if they had been sent; call it in a transaction.
 
+    Those of forgotten people are none of them.
+
     Args:
         values: quoted column -> expression, of the key, the identity and what else is known.
 
@@ -157,6 +167,8 @@ def write_seeded(
         f"INSERT INTO {snapshot} ({', '.join(values)}) SELECT {', '.join(values.values())} "
         f"FROM {rows}"
     )
+    if (forgotten := hashes_of_project(engine, session, registered)) is not None:
+        seeded -= erase_rows(engine, session, registered, forgotten, snapshot=snapshot)
     if seeded and registered.sync_id:
         marker.remember(engine, session, registered.sync_id, run)
     return seeded

@@ -54,11 +54,10 @@ def write_rows(
     table = f"{engine.temporary}{_NEW}"
     session.execute(f"DROP TABLE IF EXISTS {table}")
     values = [f"{expression} AS {name}" for name, expression in new.items()]
-    session.execute(
+    known = session.execute(
         f"CREATE TEMP TABLE {table} AS SELECT {', '.join(values)} "
         f"FROM {source} JOIN {snapshot} t ON {on} WHERE {where}"
     )
-    known = session.rows(f"SELECT count(*) FROM {table}")[0][0]
     written = 0
     if known < planned:
         written += _insert(engine, session, registered, source, where, new, whole=whole)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from iterable_sync.failpoints import failpoint
-from iterable_sync.identity import USER_ID_PREFIX, identity_sql
+from iterable_sync.identity import USER_ID_PREFIX, identity_sql, item_sql
 from iterable_sync.rows import Column, NullPolicy, ProjectType, Role, WireType
+from iterable_sync.state.derived import changes
 from iterable_sync.state.dialects.base import arrow_schema
 from iterable_sync.state.keys import refuse_duplicates
 from iterable_sync.state.lines import fold
+from iterable_sync.state.opt_outs import reject_contradicted
 from iterable_sync.state.window import asked, in_window
 from iterable_sync.values import Reason
 
@@ -74,6 +76,7 @@ def stage(
     window: Window | None = None,
     *,
     shares_identity: bool = False,
+    of_people: bool = True,
     compared: DiffSql | None = None,
 ) -> Staged:
     """
@@ -85,6 +88,8 @@ def stage(
         window: of append-only rows.
 
         shares_identity: several rows of one identity are normal.
+
+        of_people: a row is about somebody; otherwise its key is its identity.
 
         compared: what the rows are compared to, while they are staged or later, as the engine has
             it. Then the diff looks for keys that come more than once; otherwise it is done here.
@@ -98,6 +103,7 @@ def stage(
     sql = model.sql if window is None else asked(source, model, window)
     time = next((f"b.{engine.dialect.quote(c.name)}" for c in columns if c.role in _TIMES), "")
     kept = "TRUE" if window is None else in_window(engine, time, window)
+    whose = _identity(engine, columns, project_type if of_people else None)
     if engine.same_database(source):
         with engine.query_here(session, source), _model_errors(engine):
             rows = _folded(engine, f"({_select(model, sql)})", model, has_note=False)
@@ -105,7 +111,7 @@ def stage(
                 engine,
                 session,
                 staged,
-                _stage_sql(engine, rows, model, columns, project_type, "NULL", kept),
+                _stage_sql(engine, rows, model, columns, whose, "NULL", kept),
             )
             failpoint("mid_query")
     else:
@@ -115,14 +121,15 @@ def stage(
             engine,
             session,
             staged,
-            _stage_sql(engine, rows, model, columns, project_type, "b._note", kept),
+            _stage_sql(engine, rows, model, columns, whose, "b._note", kept),
         )
         session.execute(f"DROP TABLE {incoming}")
     keys = [engine.dialect.quote(c.name) for c in columns if c.is_key]
     is_doubtful = _reject_null_keys(session, staged, columns, keys)
     if compared is None:
         refuse_duplicates(session, staged, keys)
-    if window is None and not shares_identity and is_doubtful:
+    reject_contradicted(engine, session, staged.table, columns, of_model=staged.of_model)
+    if window is None and of_people and not shares_identity and is_doubtful:
         _reject_duplicate_identities(
             session, staged, columns, has_newest=model.newest_by is not None
         )
@@ -141,6 +148,8 @@ def _model_errors(engine: StateEngine) -> Iterator[None]:
 
 
 def _folded(engine: StateEngine, rows: str, model: Model, *, has_note: bool) -> str:
+    if model.derived is not None:
+        return changes(engine.dialect, rows, model.derived, has_note=has_note)
     if model.lines is None:
         return rows
     has_newest = model.newest_by is not None
@@ -170,13 +179,11 @@ def _stage_sql(
     rows: str,
     model: Model,
     columns: Sequence[Column],
-    project_type: ProjectType,
+    identity: str,
     note: str,
     kept: str,
 ) -> str:
     quote = engine.dialect.quote
-    by_role = {c.role: f"b.{quote(c.name)}" for c in columns if c.role is not Role.FIELD}
-    identity = identity_sql(by_role.get(Role.EMAIL), by_role.get(Role.USER_ID), project_type)
     skip = [f"c.{quote(c.name)} IS NULL" for c in columns if c.null is NullPolicy.SKIP]
     required = [f"c.{quote(c.name)} IS NULL" for c in columns if c.is_required]
     names = ", ".join(f"c.{quote(c.name)}" for c in columns)
@@ -194,6 +201,21 @@ def _stage_sql(
         f"FROM (SELECT b.*, {identity} AS _identity, CAST({note} AS text) AS _noted "
         f"FROM {rows} AS b WHERE {kept}) AS c"
     )
+
+
+def _identity(
+    engine: StateEngine, columns: Sequence[Column], project_type: ProjectType | None
+) -> str:
+    """Give the identity of the rows ``b``; where *project_type* is None they are of no people."""
+    quote = engine.dialect.quote
+    if project_type is None:
+        return item_sql(next(f"b.{quote(c.name)}" for c in columns if c.is_key))
+    by_role = {c.role: f"b.{quote(c.name)}" for c in columns if c.role is not Role.FIELD}
+    # A request to become somebody else is about whom it names first.
+    old = next((c for c in columns if c.role is Role.OLD), None)
+    if old is not None:
+        by_role[Role.USER_ID if old.has_user_ids else Role.EMAIL] = by_role[Role.OLD]
+    return identity_sql(by_role.get(Role.EMAIL), by_role.get(Role.USER_ID), project_type)
 
 
 def _too_long(engine: StateEngine, keys: Sequence[str]) -> str:

@@ -60,10 +60,10 @@ class Window:
 
 def find_window(engine: StateEngine, session: Session, spec: SyncSpec, sync_id: int) -> Window:
     """Give the window of the next run of a sync; *sync_id* 0 is one that never ran."""
-    now = _written(
+    now = written(
         datetime.fromtimestamp(float(session.rows("SELECT extract(epoch FROM now())")[0][0]), UTC)
     )
-    since = None if spec.since is None else _written(spec.since)
+    since = None if spec.since is None else written(spec.since)
     found = (
         session.rows(
             f"SELECT cursor_at, unresolved_since, low_water FROM {engine.table('syncs')} "
@@ -83,7 +83,7 @@ def since_only(spec: SyncSpec) -> Window | None:
     """Give the window of rows that may change, of which the older ones are left alone."""
     if spec.since is None:
         return None
-    return Window(_written(spec.since), _written(spec.since))
+    return Window(written(spec.since), written(spec.since))
 
 
 def leave_alone(
@@ -172,15 +172,16 @@ def is_before(engine: StateEngine, time: str, moment: str) -> str:
 def earlier(moment: str, seconds: float) -> str:
     """Give the moment that is so much earlier."""
     try:
-        return _written(_read(moment) - timedelta(seconds=seconds))
+        return written(_read(moment) - timedelta(seconds=seconds))
     except OverflowError:
-        return _written(datetime.min.replace(tzinfo=UTC))
+        return written(datetime.min.replace(tzinfo=UTC))
 
 
 def _read(moment: str) -> datetime:
     return datetime.fromisoformat(moment)
 
 
-def _written(moment: datetime) -> str:
+def written(moment: datetime) -> str:
+    """Give a moment as the canonical text in which state keeps it."""
     text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
     return f"{text.rstrip('0') if '.' in text else text}+00:00"

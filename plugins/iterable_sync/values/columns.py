@@ -31,6 +31,7 @@ class Reason(StrEnum):
     INVALID_PHONE = "invalid_phone"
     INVALID_GEO_LOCATION = "invalid_geo_location"
     WRONG_TYPE = "wrong_type"
+    PERIOD_IN_NAME = "period_in_name"
 
 
 Bad: TypeAlias = dict[int, str]

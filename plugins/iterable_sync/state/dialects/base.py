@@ -110,6 +110,10 @@ class Dialect(ABC):
         """Quote a text; backslashes mean themselves in the engines that we have."""
         return "'" + text.replace("'", "''") + "'"
 
+    @abstractmethod
+    def sha256(self, text: str) -> str:
+        """Give an expression for the SHA-256 of a text in UTF-8, in hexadecimal; of NULL, NULL."""
+
     def value_hash(self, columns: Sequence[str]) -> str:
         """Give an expression that hashes typed values: length-prefixed, NULL apart from ''."""
         parts = [
@@ -134,6 +138,9 @@ class StateEngine(ABC):
 
     row_lock: str
     """What locks the rows of a SELECT against writers until the transaction ends."""
+
+    row_claim: str
+    """What locks the rows of a SELECT for writing, and leaves out those that are locked."""
 
     of_model = "TRUE"
     """The condition of rows that the model gave, in a stage of :meth:`compared`."""

@@ -45,6 +45,7 @@ class DuckDBSession:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self._is_in_transaction = False
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> int:
         """Run a statement; give the number of rows it wrote."""
@@ -84,6 +85,7 @@ class DuckDBSession:
         import duckdb
 
         self.connection.execute("BEGIN")
+        self._is_in_transaction = True
         try:
             yield
         except BaseException:
@@ -91,7 +93,32 @@ class DuckDBSession:
             with suppress(duckdb.Error):
                 self.connection.execute("ROLLBACK")
             raise
+        finally:
+            self._is_in_transaction = False
         self.connection.execute("COMMIT")
+
+    def columns(self, database: str, table: str) -> dict[str, str]:
+        """
+        Give name -> type of the columns of a table; none where there is no such table.
+
+        To list what there is costs ten times as much as to ask for one table, and that fails where
+        the table is missing, which a transaction would not survive.
+        """
+        import duckdb
+
+        if self._is_in_transaction and not self.rows(
+            "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND table_name = ?",
+            (database, table),
+        ):
+            return {}
+        quoted = ".".join(
+            '"' + name.replace('"', '""').replace("'", "''") + '"'
+            for name in (database, "main", table)
+        )
+        try:
+            return dict(self.rows(f"SELECT name, type FROM pragma_table_info('{quoted}')"))
+        except duckdb.CatalogException:
+            return {}
 
 
 def model_error(error: Exception) -> IterableSyncError | None:
@@ -210,6 +237,7 @@ class DuckDBState(StateEngine):
     temporary = "temp.main."
     holds_nul = True
     row_lock = ""  # one process at a time: nobody else writes while this one has the file open
+    row_claim = ""
 
     def __init__(
         self, path: str, *, memory_limit: str = "1GB", temp_directory: str | None = None
@@ -263,14 +291,7 @@ class DuckDBState(StateEngine):
 
     def columns_of(self, session: Session, table: str) -> list[str]:
         """Give the column names of a state table, or none."""
-        return [
-            row[0]
-            for row in session.rows(
-                "SELECT column_name FROM duckdb_columns() "
-                "WHERE database_name = ? AND table_name = ? ORDER BY column_index",
-                (self._catalog, table),
-            )
-        ]
+        return list(self._columns(session, table))
 
     def tables_of(self, session: Session, prefix: str) -> list[str]:
         """Give the names of the tables of the file that begin so."""
@@ -285,13 +306,12 @@ class DuckDBState(StateEngine):
 
     def can_rename(self, session: Session, plan: str, snapshot: str) -> bool:
         """Say yes where columns of one name have one type: there is no index to be made anew."""
-        typed = (
-            "SELECT column_name, data_type FROM duckdb_columns() "
-            "WHERE database_name = ? AND table_name = ?"
-        )
-        planned = dict(session.rows(typed, (self._catalog, plan)))
-        kept = dict(session.rows(typed, (self._catalog, snapshot)))
+        kept = self._columns(session, snapshot)
+        planned = self._columns(session, plan)
         return all(kept[name] == kind for name, kind in planned.items() if name in kept)
+
+    def _columns(self, session: Session, table: str) -> dict[str, str]:
+        return cast("DuckDBSession", session).columns(self._catalog, table)
 
     def check_source(self, source: Source) -> None:
         """Refuse the state's own file: a transaction cannot write two, so state is kept apart."""

@@ -37,3 +37,7 @@ class DuckDBDialect(Dialect):
         """Give the key as one text: itself, or a JSON array of its parts."""
         texts = [f"CAST({c} AS VARCHAR)" for c in columns]
         return texts[0] if len(texts) == 1 else f"CAST(to_json([{', '.join(texts)}]) AS VARCHAR)"
+
+    def sha256(self, text: str) -> str:
+        """Give the SHA-256 of a text in hexadecimal."""
+        return f"sha256({text})"

@@ -1,4 +1,4 @@
-"""PostgreSQL: state in a schema of its own, and Postgres databases as sources."""
+"""PostgreSQL: state in a schema of its own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from iterable_sync.errors import ModelError, RetryLater, StateLost
-from iterable_sync.rows import Column, StateType, WireType
+from iterable_sync.errors import RetryLater, StateLost
+from iterable_sync.rows import Column, StateType
 from iterable_sync.state.dialects.base import (
     Candidates,
     Cast,
@@ -15,18 +15,17 @@ from iterable_sync.state.dialects.base import (
     DiffSql,
     Session,
     Source,
-    SourceColumn,
     StateEngine,
 )
 from iterable_sync.state.dialects.postgres_connection import (
     connect,
     identify,
-    in_words,
     model_error,
     state_lost,
 )
 from iterable_sync.state.dialects.postgres_copy import copy_in, copy_out
-from iterable_sync.state.dialects.postgres_types import COMPOSITE, postgres_cast
+from iterable_sync.state.dialects.postgres_source import PostgresSource
+from iterable_sync.state.dialects.postgres_types import MAX_IDENTIFIER_BYTES, postgres_cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 
     from iterable_sync.errors import IterableSyncError
 
-_MAX_IDENTIFIER_BYTES = 63
-_NUMERIC_OID = 1700
 WORK_MEM_KB = 64 * 1024
 """At least so much memory a planning session has for a sort, and twice that for a hash table."""
 
@@ -46,7 +43,7 @@ class PostgresDialect(Dialect):
     """PostgreSQL's SQL."""
 
     name = "postgres"
-    max_identifier_bytes = _MAX_IDENTIFIER_BYTES
+    max_identifier_bytes = MAX_IDENTIFIER_BYTES
     own_columns = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
     # An entry of a B-tree has at most 2,704 bytes.
     max_key_bytes = 2_000
@@ -76,6 +73,10 @@ class PostgresDialect(Dialect):
         return (
             texts[0] if len(texts) == 1 else f"CAST(json_build_array({', '.join(texts)}) AS text)"
         )
+
+    def sha256(self, text: str) -> str:
+        """Give the SHA-256 of a text in hexadecimal."""
+        return f"encode(sha256(convert_to({text}, 'UTF8')), 'hex')"
 
 
 class PostgresSession:
@@ -115,109 +116,6 @@ class PostgresSession:
             yield
 
 
-class PostgresSource(Source):
-    """A Postgres database that models are read from, in read-only transactions."""
-
-    dialect = "postgres"
-    max_identifier_bytes = _MAX_IDENTIFIER_BYTES
-
-    def __init__(self, conninfo: str) -> None:
-        self.conninfo = conninfo
-
-    def columns(self, sql: str) -> list[SourceColumn]:
-        """Describe the result of the model without running it."""
-        connection = connect(self.conninfo, read_only=True)
-        try:
-            return describe(connection, sql)
-        finally:
-            connection.close()
-
-    def cast(self, type_name: str) -> Cast:
-        """Give the way of a Postgres type into the stage."""
-        return postgres_cast(type_name)
-
-    @contextmanager
-    def read(
-        self, sql: str, select: Sequence[str], schema: pa.Schema
-    ) -> Iterator[Iterator[pa.RecordBatch]]:
-        """Run the model once, in one read-only statement, streamed by COPY."""
-        connection = connect(self.conninfo, read_only=True)
-        try:
-            yield self._batches(
-                connection, f"SELECT {', '.join(select)} FROM (\n{sql}\n) AS q", schema
-            )
-        finally:
-            connection.close()
-
-    def greatest(self, column: SourceColumn, condition: str) -> str:
-        """Give the greatest value, in its own type: Postgres has no order for some types."""
-        cast, name = self.cast(column.type), f"q.{self.quote(column.name)}"
-        if cast.wire is WireType.BOOLEAN:
-            return f"bool_or(CASE WHEN {condition} THEN {name} END)"
-        if column.type in ("json", "jsonb"):
-            text = f"max(CASE WHEN {condition} THEN CAST({name} AS text) END)"
-            return f"CAST({text} AS {column.type})"
-        if cast.wire is WireType.STRING:
-            return f"max(CASE WHEN {condition} THEN {cast.sql.format(name)} END)"
-        greatest = super().greatest(column, condition)
-        # An aggregate forgets how many digits there are, by which an integer is known.
-        return f"CAST({greatest} AS {column.type})" if "(" in column.type else greatest
-
-    def _batches(
-        self, connection: psycopg.Connection[Any], sql: str, schema: pa.Schema
-    ) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from copy_out(connection, sql, schema)
-        except Exception as error:
-            if (known := model_error(error)) is not None:
-                raise known from None
-            raise
-
-
-def describe(connection: psycopg.Connection[Any], sql: str) -> list[SourceColumn]:
-    """
-    Describe the result of a query without running it.
-
-    Raises:
-        ModelError: Postgres does not take the query; the planner calls functions, so that even
-            here a message may quote a row.
-
-        RetryLater: the connection was lost.
-    """
-    import psycopg
-
-    wrapped = f"SELECT * FROM (\n{sql}\n) AS q LIMIT 0"
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(wrapped.encode())
-            described = cursor.description or []
-            if not described:
-                return []
-            types = ", ".join(_type_of(d) for d in described)
-            named = cursor.execute(f"SELECT {types}".encode()).fetchone() or ()
-    except psycopg.Error as error:
-        known = model_error(error)
-        if isinstance(known, RetryLater):
-            raise known from None
-        raise ModelError(
-            f"Postgres does not take the model SQL: {error.sqlstate} {in_words(error)}"
-        ) from None
-    return [SourceColumn(d.name, t) for d, t in zip(described, named, strict=True)]
-
-
-def _type_of(column: psycopg.Column) -> str:
-    """Give the SQL expression of the name of a column's type."""
-    code = column.type_code
-    # Only numeric needs its modifier here: scale 0 makes it an integer.
-    modifier = "NULL"
-    if code == _NUMERIC_OID and column.precision is not None:
-        modifier = str(((column.precision << 16) | ((column.scale or 0) & 0x7FF)) + 4)
-    return (
-        f"CASE (SELECT typtype FROM pg_type WHERE oid = {code}) WHEN 'c' THEN '{COMPOSITE}' "
-        f"ELSE format_type({code}, {modifier}) END"
-    )
-
-
 class PostgresState(StateEngine):
     """
     State in a schema of a Postgres database.
@@ -235,6 +133,7 @@ class PostgresState(StateEngine):
     of_model = "_of_model"
     holds_nul = False
     row_lock = " FOR SHARE"
+    row_claim = " FOR UPDATE SKIP LOCKED"
     # A worker that freezes within a transaction has locked its lease: without a limit nobody could
     # take over as long as it stays frozen, which a paused machine does for hours.
     idle_in_transaction_s = 60.0

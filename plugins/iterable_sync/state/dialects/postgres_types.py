@@ -12,6 +12,9 @@ _NUMERIC = re.compile(r"numeric(?:\((\d+),(-?\d+)\))?")
 COMPOSITE = "record"
 """Stands for every type made of named parts."""
 
+MAX_IDENTIFIER_BYTES = 63
+"""Postgres cuts longer names."""
+
 
 def _as_text(expression: str) -> str:
     # Texts are compared by bytes: other collations, and citext, take different ones for equal.
