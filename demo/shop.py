@@ -28,11 +28,13 @@ TABLES = {
     "shop_diary": "diary.sql",
     "users": "users.sql",
     "email_changes": "email_changes.sql",
+    "gdpr_requests": "gdpr_requests.sql",
     "order_items": "order_items.sql",
     "orders": "orders.sql",
     "carts": "carts.sql",
     "cart_items": "cart_items.sql",
     "page_views": "page_views.sql",
+    "products": "products.sql",
 }
 
 # From day 2 on one row each; what is wrong with it is said in users.sql.
