@@ -15,6 +15,7 @@ from subscription_world import (
     CHANNEL,
     OPT_IN,
     OPT_OUT,
+    SAID,
     has,
     offers,
     partners,
@@ -319,6 +320,26 @@ def test_an_opt_out_of_somebody_who_is_not_there_yet_waits_for_them(world: World
     assert ({"waiting_for_user": 1}, 0) == (waiting.held_by_guard, waiting.requests)
     assert 1 == there.accepted
     assert {"unsubscribedMessageTypeIds": [OPT_OUT]} == has(world)["u1@example.com"]
+
+
+@pytest.mark.parametrize("kind", [ProjectType.USER_ID, ProjectType.HYBRID])
+def test_an_opt_out_by_a_user_id_waits_as_well(world: World, kind: ProjectType) -> None:
+    """Iterable makes nobody of an opt-out, and says that it took it."""
+    with_project(world, kind)
+    put(world, offers(1, False))
+    said = world.sql(*SAID, table="said")
+    users = world.sql("user_id", "email")
+    world.put(columns=USERS)
+    world.sync(sql=users, guards={"min_rows": 0})
+
+    waiting = sync(world, requires="users", sql=said)
+    world.put(*people(1))
+    world.sync(sql=users)
+    there = sync(world, requires="users", sql=said)
+
+    assert ({"waiting_for_user": 1}, 0) == (waiting.held_by_guard, waiting.requests)
+    assert 1 == there.accepted
+    assert {"unsubscribedMessageTypeIds": [OPT_OUT]} == has(world)["u1"]
 
 
 # -- whom and what ------------------------------------------------------------------------------

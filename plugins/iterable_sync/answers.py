@@ -136,6 +136,11 @@ def parsed(content: bytes) -> Any:
         return None
 
 
+def is_half(content: bytes) -> bool:
+    """Tell whether something begins as an object and does not end as one."""
+    return content.lstrip()[:1] == b"{" and content.rstrip()[-1:] != b"}"
+
+
 def _inflated(inflate: Any, chunk: bytes, room: int) -> bytes:
     try:
         part: bytes = inflate.decompress(chunk, room + 1)

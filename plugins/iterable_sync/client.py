@@ -34,6 +34,7 @@ from iterable_sync.addresses import (
 from iterable_sync.answers import (
     AnswerTooLarge,
     Refusal,
+    is_half,
     parsed,
     parts_of_body,
     read_body,
@@ -368,6 +369,8 @@ class IterableClient:
         if json is None:
             # What is left of an answer would be read as the beginning of the next one.
             self._drop_adapter()
+            if status in _ABOUT_ROWS and content is not None and is_half(content):
+                problem, is_in_body, content = "JSON that breaks off", True, None
         if content is None and is_in_body:
             return OutcomeUnknown(f"{shown_path(path)}: HTTP {status} with {problem}")
         request_id = response.headers.get("Iterable-Request-Id", "")

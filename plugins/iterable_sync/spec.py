@@ -153,8 +153,9 @@ class SyncSpec(_Declared):
             the identity of the model, e.g. over the export of another tool. What is in it is not
             sent, and what the model does not have is removed, under the guards.
 
-        requires: the sync whose acceptance a row of a person waits for, in email-based projects:
-            Iterable drops what it gets about somebody it does not know.
+        requires: the sync whose acceptance a row of a person waits for, in email-based projects,
+            and with subscriptions by userId as well: Iterable drops what it gets about somebody it
+            does not know.
 
     The following are for some objects alone:
 

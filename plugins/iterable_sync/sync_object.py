@@ -184,6 +184,9 @@ class Shape:
         one_of: roles of which the model has a column of one at least.
 
         needs_groups: each row is about a subscription group, which Iterable has or has not.
+
+        makes_people: Iterable makes the person of a row where it does not know the userId. Without,
+            it passes over such a row and says that it took it.
     """
 
     name: str
@@ -206,6 +209,7 @@ class Shape:
     one_of: frozenset[Role] = frozenset()
     needs_groups: bool = False
     needs_catalog: bool = False
+    makes_people: bool = True
 
     @property
     def is_person(self) -> bool:

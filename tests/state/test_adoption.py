@@ -183,3 +183,18 @@ def synced(
     world.sync(client=client, options=options, **changes)
     found = world.snapshot()
     return {key: {n: v for n, v in row.items() if n != "_run"} for key, row in found.items()}
+
+
+@pytest.mark.parametrize(("memory_limit", "is_renamed"), [("20MB", False), ("100MB", True)])
+def test_a_plan_that_memory_cannot_hold_the_new_columns_of_is_copied(
+    tmp_path: Path, memory_limit: str, is_renamed: bool
+) -> None:
+    """Else a first sync, and each one after it, would end without a record of what was accepted."""
+    state = DuckDBState(str(tmp_path / "state.duckdb"), memory_limit=memory_limit)
+    with state.session() as session:
+        state.prepare(session)
+        for name in ("plan_1_1", "snapshot_1"):
+            session.execute(f"CREATE TABLE {state.table(name)} AS SELECT range AS k FROM range(1)")
+        session.execute(f"INSERT INTO {state.table('plan_1_1')} SELECT range FROM range(1000000)")
+
+        assert is_renamed == state.can_rename(session, "plan_1_1", "snapshot_1")

@@ -157,6 +157,8 @@ def planned(
             state, session, source, model, columns, ProjectType.HYBRID, compared=compared
         )
         assert {} == staged.rejected
+        # Runs have plans of their own names.
+        session.execute(f"DROP TABLE IF EXISTS {state.table('plan_of_types')}")
         plan = make_plan(
             state,
             session,

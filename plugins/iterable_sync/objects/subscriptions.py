@@ -86,6 +86,7 @@ class Subscriptions(SyncObject):
         has_fields=False,
         free_of_guards=Role.SUBSCRIBED,
         needs_groups=True,
+        makes_people=False,
     )
     has_listed_fields: bool = False
     # A list that was deleted in the midst of a run.

@@ -109,7 +109,7 @@ class PlannedRun(BegunRun):
         )
         _check_types(model.columns)
         with engine.session() as session, engine.planning(session):
-            people = required_people(engine, session, spec, self._project)
+            people = required_people(engine, session, spec, self._project, self._shape)
             known = self._known
             if spec.dry_run:
                 known = self._find(session)

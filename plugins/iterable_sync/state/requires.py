@@ -2,10 +2,11 @@
 Rows that wait until Iterable has taken their person, by another sync of the project.
 
 In an email-based project Iterable drops what it gets about an e-mail that it does not know, and
-says that it took it. A row whose person the required sync has not had accepted is therefore held,
-``waiting_for_user``; it is planned anew by each run, and so goes by itself once the person is
-there. What waits for longer than ``max_wait_s`` is rejected, ``expired``. A row that changes
-(events do not) comes back from there as well when its person does.
+says that it took it; about a userId it does so where the sync object does not make people. A row
+whose person the required sync has not had accepted is therefore held, ``waiting_for_user``; it is
+planned anew by each run, and so goes by itself once the person is there. What waits for longer than
+``max_wait_s`` is rejected, ``expired``. A row that changes (events do not) comes back from there as
+well when its person does.
 
 The wait begins when the row is first held, which is kept in ``held_keys``.
 """
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from iterable_sync.errors import ConfigError
 from iterable_sync.guards import WAITING
-from iterable_sync.identity import EMAIL_PREFIX
+from iterable_sync.identity import EMAIL_PREFIX, USER_ID_PREFIX
 from iterable_sync.rows import Op, ProjectType
 from iterable_sync.state import plans
 from iterable_sync.state.doubted import in_doubt
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
     from iterable_sync.spec import SyncSpec
     from iterable_sync.state.dialects.base import Session, StateEngine
     from iterable_sync.state.registry import Registered
+    from iterable_sync.sync_object import Shape
 
 _PROFILE = "profile"
 
 
 def required_people(
-    engine: StateEngine, session: Session, spec: SyncSpec, project: Project
+    engine: StateEngine, session: Session, spec: SyncSpec, project: Project, shape: Shape
 ) -> str | None:
     """
     Give the quoted name of the snapshot of the required sync; None where nothing waits.
@@ -61,7 +63,8 @@ def required_people(
         raise ConfigError(
             f"requires: the snapshot of {spec.requires!r} is gone; run that sync first"
         )
-    return engine.table(table) if project.type is ProjectType.EMAIL else None
+    waits = project.type is ProjectType.EMAIL or not shape.makes_people
+    return engine.table(table) if waits else None
 
 
 def hold_waiting(
@@ -90,10 +93,14 @@ def hold_waiting(
         # Wholly in doubt is who was sent for the first time, and nobody knows what became of it.
         "AND u._status = 'live' AND u._dirty IS DISTINCT FROM '*')"
     )
+    # In a project that knows userIds the required sync may have somebody under theirs: a row that
+    # says their e-mail alone would wait for ever.
+    is_by_email = registered.project is not None and registered.project.type is ProjectType.EMAIL
+    whose = EMAIL_PREFIX if is_by_email else USER_ID_PREFIX
     # As it stands, and never negated: only so do engines make one join of it.
     waits = (
         f"p._op <> '{Op.REMOVED}' AND p._route = '{plans.SEND}' "
-        f"AND p._identity LIKE '{EMAIL_PREFIX}%' AND NOT {is_there}"
+        f"AND p._identity LIKE '{whose}%' AND NOT {is_there}"
     )
     if registered.sync_id:
         _let_return(engine, session, registered, plan, is_there)

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 _READ_ROWS = 20_000
 
+# Ten million rows do not pass under 128 MB, and do under 256 MB.
+_RENAMED_ROW_BYTES = 32
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
 
 class DuckDBSession:
     """A DuckDB connection as a :class:`Session`."""
@@ -305,10 +309,25 @@ class DuckDBState(StateEngine):
         ]
 
     def can_rename(self, session: Session, plan: str, snapshot: str) -> bool:
-        """Say yes where columns of one name have one type: there is no index to be made anew."""
+        """
+        Say yes where columns of one name have one type, and memory holds the columns that are new.
+
+        There is no index to be made anew. What ALTER TABLE adds stays in memory until the commit.
+        """
+        if self._rows_of(session, plan) * _RENAMED_ROW_BYTES > self._memory_bytes(session):
+            return False
         kept = self._columns(session, snapshot)
         planned = self._columns(session, plan)
         return all(kept[name] == kind for name, kind in planned.items() if name in kept)
+
+    def _rows_of(self, session: Session, table: str) -> int:
+        return int(session.rows(f"SELECT count(*) FROM {self.table(table)}")[0][0])
+
+    def _memory_bytes(self, session: Session) -> float:
+        """Give the limit, which DuckDB says as ``976.5 MiB``."""
+        said = session.rows("SELECT current_setting('memory_limit')")[0][0]
+        number, unit = str(said).split()
+        return float(number) * 1024.0 ** _UNITS.index(unit)
 
     def _columns(self, session: Session, table: str) -> dict[str, str]:
         return cast("DuckDBSession", session).columns(self._catalog, table)
