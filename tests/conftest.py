@@ -26,11 +26,33 @@ if TYPE_CHECKING:
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(scratch()))
 # Where a test may take seconds, or minutes.
 LONG = ("tests/install/", "tests/demo/test_commands.py", "tests/torture/")
+ENGINES = ("duckdb", "postgres")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long: what is left at the end then keeps every worker busy."""
+    """
+    Begin with what takes long: what is left at the end then keeps every worker busy.
+
+    What is promised on both engines runs on one of them in ``make test``: one in three on
+    PostgreSQL, the others on DuckDB; in ``tests/state/``, which is about them, every second on
+    both. ``make test-all`` runs all on both.
+    """
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    twice: dict[str, dict[str, pytest.Item]] = {}
+    for item in items:
+        called = getattr(item, "callspec", None)
+        engine = called.params.get("world") if called is not None else None
+        if engine in ENGINES and item.get_closest_marker("all") is None:
+            twice.setdefault(item.nodeid.replace(engine, "*"), {})[engine] = item
+    pairs = [pair for pair in twice.values() if len(pair) == len(ENGINES)]
+    for number, pair in enumerate(pairs):
+        if pair["postgres"].nodeid.startswith("tests/state/"):
+            left = ["postgres"] if number % 2 else []
+        else:
+            left = ["postgres" if number % 3 else "duckdb"]
+        for engine in left:
+            pair[engine].add_marker(pytest.mark.all)
 
 
 def pytest_collection_finish() -> None:

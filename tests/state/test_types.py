@@ -257,7 +257,7 @@ def batches() -> list[range]:
 
 # Forty tables of an engine have every type and all but one of the edge values in them.
 SEEDS = pytest.mark.parametrize(
-    "seeds", one_in(2, batches()), ids=lambda seeds: f"tables {seeds[0]}..."
+    "seeds", one_in(4, batches()), ids=lambda seeds: f"tables {seeds[0]}..."
 )
 
 

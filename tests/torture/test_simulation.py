@@ -31,7 +31,7 @@ TOGETHER = 25
 
 
 @pytest.mark.parametrize("shape", sorted(SHAPES))
-@pytest.mark.parametrize("first", one_in(3, range(FIRST, FIRST + SEEDS, TOGETHER)))
+@pytest.mark.parametrize("first", one_in(6, range(FIRST, FIRST + SEEDS, TOGETHER)))
 def test_worlds_end_right(first: int, shape: str) -> None:
     seeds = range(first, min(first + TOGETHER, FIRST + SEEDS))
 

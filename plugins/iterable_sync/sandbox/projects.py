@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from typing import TYPE_CHECKING
 
 from .digests import Digests
@@ -294,7 +295,8 @@ class EmailBased(People):
         if user_id != person.user_id:
             self._leave_user_id(person)
             person.user_id = user_id
-            self._by_user_id.setdefault(user_id, []).append(person)
+            sharing = self._by_user_id.setdefault(user_id, [])
+            insort(sharing, person, key=lambda one: one.number)
 
     def _leave_user_id(self, person: Profile) -> None:
         if person.user_id is not None:

@@ -145,6 +145,16 @@ def test_shared_user_id_alone_means_the_oldest_person_who_has_it(sandbox):
     }
 
 
+def test_oldest_person_is_meant_also_if_the_user_id_came_to_them_last(sandbox):
+    sandbox.server.reset(project_type="email")
+    sandbox.bulk({"email": "a@example.com"}, {"email": "b@example.com", "userId": "U1"})
+
+    sandbox.bulk({"email": "a@example.com", "userId": "U1"})
+    sandbox.bulk({"userId": "U1", "dataFields": {"seen": 1}})
+
+    assert [("seen" in fields) for fields in sandbox.people().values()] == [True, False]
+
+
 def test_people_may_share_an_email_in_a_user_id_project(sandbox):
     sandbox.server.reset(project_type="userId")
 
