@@ -77,7 +77,7 @@ def main() -> None:
 
         def strangers() -> None:
             while time.monotonic() < began + _STORM_S:
-                client.post(_USERS.path, b'{"users":[{"email":"stranger@example.com"}]}')
+                client.send("POST", _USERS.path, b'{"users":[{"email":"stranger@example.com"}]}')
                 time.sleep(1 / _STRANGERS_PER_S)
 
         threads = [threading.Thread(target=ours, args=(n,)) for n in range(arguments.threads)]

@@ -62,7 +62,7 @@ def subscribe(world: World, number: int, *mails: str) -> None:
     body = {"listId": number, "subscribers": [{"email": mail} for mail in mails]}
     import orjson
 
-    client.post("/api/lists/subscribe", orjson.dumps(body))
+    client.send("POST", "/api/lists/subscribe", orjson.dumps(body))
 
 
 def ids(world: World, name: str = NAME) -> list[int]:

@@ -82,7 +82,7 @@ def test_a_proxy_of_the_environment_gets_the_host_name_only(
         client = IterableClient(KEY, PROJECT)
 
         with pytest.raises(NotSent):
-            client.post(PATH, BODY)
+            client.send("POST", PATH, BODY)
 
     seen = b"".join(proxy.requests)
     assert seen.startswith(b"CONNECT api.iterable.com:443 ")
@@ -100,8 +100,8 @@ def test_no_proxy_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cookies_are_not_kept() -> None:
     with WireServer(http("200 OK", b"{}", "Set-Cookie: a=b; Path=/"), http()) as server:
         client = client_of(server)
-        client.post(PATH, BODY)
-        client.post(PATH, BODY)
+        client.send("POST", PATH, BODY)
+        client.send("POST", PATH, BODY)
 
     assert b"cookie" not in server.requests[1].lower()
 
@@ -110,7 +110,7 @@ def test_a_thread_keeps_its_connection() -> None:
     with WireServer(http()) as server:
         client = client_of(server)
         for _ in range(3):
-            client.post(PATH, BODY)
+            client.send("POST", PATH, BODY)
 
     assert (1, 3) == (server.connections, len(server.requests))
 
@@ -156,8 +156,8 @@ def test_after_an_unreadable_answer_the_connection_is_not_used_again() -> None:
     lie = http(body=b'{"a":1}{"successCount":1}', length=4)
     with WireServer(lie, http(body=b'{"n":2}')) as server:
         client = client_of(server)
-        client.post(PATH, BODY)
-        second = client.post(PATH, BODY)
+        client.send("POST", PATH, BODY)
+        second = client.send("POST", PATH, BODY)
 
     assert {"n": 2} == second.json
     assert server.connections == 2
@@ -275,7 +275,7 @@ def test_no_message_repr_log_or_chained_exception_shows_key_or_person(
         client = client_of(server, deadline_s=0.3)
         try:
             if method == "post":
-                shown.append(repr(client.post(PATH, BODY)))
+                shown.append(repr(client.send("POST", PATH, BODY)))
             else:
                 shown.append(repr(client.get(f"/api/users/{PERSON}", {"email": PERSON})))
         except IterableSyncError as error:

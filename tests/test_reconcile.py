@@ -121,7 +121,7 @@ def test_an_address_that_was_changed_in_iterable_is_found(
     world.put(*people(1, 2))
     world.sync()
     body = b'{"userId":"u1","dataFields":{"email":"other@example.com"}}'
-    world.connect().post("/api/users/update", body)
+    world.connect().send("POST", "/api/users/update", body)
 
     found = look(world)
     dirty = world.dirty()

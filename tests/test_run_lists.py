@@ -491,7 +491,8 @@ def test_members_without_a_user_id_are_left_in_the_list(world: World) -> None:
     world.with_project(ProjectType.HYBRID)
     number = create(world)
     client = world.connect()
-    client.post(
+    client.send(
+        "POST",
         SUBSCRIBE,
         b'{"listId":%d,"subscribers":[{"userId":"U1"},{"userId":"U9"},{"email":"a@b.com"}]}'
         % number,

@@ -78,7 +78,8 @@ def overwrite(world: World, *requests: dict[str, Any]) -> None:
     """Give people whole arrays, past the sync."""
     import orjson
 
-    answer = world.connect().post(
+    answer = world.connect().send(
+        "POST",
         "/api/users/bulkUpdateSubscriptions",
         orjson.dumps({"updateSubscriptionsRequests": list(requests)}),
     )

@@ -209,7 +209,7 @@ def test_place_that_iterable_holds_as_another_type_is_rejected(duckdb_world: Wor
     """For ever, and once."""
     world = duckdb_world
     seed = {"email": "u9@example.com", "dataFields": {"home_geo_location": 7}}
-    world.connect().post("/api/users/bulkUpdate", json.dumps({"users": [seed]}).encode())
+    world.connect().send("POST", "/api/users/bulkUpdate", json.dumps({"users": [seed]}).encode())
     world.put(row(1, 47.5, 8), columns=HALVES)
 
     world.sync()
@@ -300,7 +300,7 @@ def test_project_with_many_fields_is_told_once(
     world.put(*people(0), columns=None)
     given = {f"f{n}": 1 for n in range(fields)}
     body = {"users": [{"email": "x@example.com", "dataFields": given}]}
-    world.connect().post("/api/users/bulkUpdate", json.dumps(body).encode())
+    world.connect().send("POST", "/api/users/bulkUpdate", json.dumps(body).encode())
     world.put(*people(1, 2))
 
     told = world.sync(dry_run=True)

@@ -76,7 +76,7 @@ def test_nothing_is_sent_once_a_client_is_cut_off(postgres_world: World) -> None
     client.cut_off()
 
     with pytest.raises(NotSent):
-        client.post(BULK, b'{"users": []}')
+        client.send("POST", BULK, b'{"users": []}')
 
     assert 0 == world.writes()
 

@@ -83,17 +83,17 @@ def test_no_connection_is_certainly_not_applied(url: str) -> None:
     client.base_url = url
 
     with pytest.raises(NotSent):
-        client.post(PATH, BODY)
+        client.send("POST", PATH, BODY)
 
 
 def test_a_kept_connection_that_ends_once_bytes_are_out_is_an_unknown_outcome() -> None:
     """H17: it looked alive; whether the server had read the request is not known."""
     with WireServer(GOOD, cut(b""), GOOD) as server:
         client = client_of(server)
-        client.post(PATH, BODY)
+        client.send("POST", PATH, BODY)
         with pytest.raises(OutcomeUnknown):
-            client.post(PATH, BODY)
-        after = client.post(PATH, BODY)
+            client.send("POST", PATH, BODY)
+        after = client.send("POST", PATH, BODY)
 
     assert (200, 3, 2) == (after.status, len(server.requests), server.connections)
 
@@ -102,10 +102,10 @@ def test_a_connection_closed_while_idle_is_replaced() -> None:
     """H17: seen before a byte was sent, so the request goes out once, on a new one."""
     with WireServer(cut(GOOD), GOOD) as server:
         client = client_of(server)
-        client.post(PATH, BODY)
+        client.send("POST", PATH, BODY)
         time.sleep(0.05)
 
-        assert client.post(PATH, BODY).status == 200
+        assert client.send("POST", PATH, BODY).status == 200
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_json_that_unfolds_in_memory_is_not_parsed(part: bytes) -> None:
         client = client_of(server)
         tracemalloc.start()
         try:
-            answer = client.post(PATH, BODY)
+            answer = client.send("POST", PATH, BODY)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -294,7 +294,7 @@ def test_a_certificate_that_is_not_trusted_is_a_configuration_error(self_signed:
         client.base_url = f"https://127.0.0.1:{server.port}"
 
         with pytest.raises(ConfigError, match="certificate"):
-            client.post(PATH, BODY)
+            client.send("POST", PATH, BODY)
 
     assert b"".join(received) == b""
     assert server.connections == 1
@@ -306,7 +306,7 @@ def test_a_server_that_speaks_no_tls_is_a_configuration_error() -> None:
         client.base_url = f"https://127.0.0.1:{server.port}"
 
         with pytest.raises(ConfigError, match="TLS"):
-            client.post(PATH, BODY)
+            client.send("POST", PATH, BODY)
 
 
 @pytest.mark.parametrize("end", [reset, cut(b"")], ids=["reset", "closed"])
@@ -316,7 +316,7 @@ def test_a_handshake_that_breaks_off_was_not_sent(end: object) -> None:
         client.base_url = f"https://127.0.0.1:{server.port}"
 
         with pytest.raises(NotSent):
-            client.post(PATH, BODY)
+            client.send("POST", PATH, BODY)
 
 
 def test_a_certificate_bundle_that_is_none_is_a_configuration_error(
@@ -333,7 +333,7 @@ def test_a_certificate_bundle_that_is_none_is_a_configuration_error(
         client._proxies = {}
         client.base_url = f"https://127.0.0.1:{server.port}"
         with pytest.raises(ConfigError, match="TLS"):
-            client.post(PATH, BODY)
+            client.send("POST", PATH, BODY)
 
 
 def test_a_trusted_certificate_works_through_the_bundle_of_the_environment(

@@ -164,10 +164,6 @@ class IterableClient:
         """
         return _given(self._exchange(method, path, body=body))
 
-    def post(self, path: str, body: bytes) -> Answer:
-        """Post *body* once; see :meth:`send`."""
-        return self.send("POST", path, body)
-
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         """Read once; raises as :meth:`send`."""
         return _given(self._exchange("GET", path, params=params))

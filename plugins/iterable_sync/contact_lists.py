@@ -68,7 +68,7 @@ def create_list(client: IterableClient, name: str) -> int:
     Source:
         POST /api/lists, Swagger ``CreateListRequest``, documented; the answer, recorded 2021.
     """
-    answer = client.post(_LISTS, orjson.dumps({"name": name}))
+    answer = client.send("POST", _LISTS, orjson.dumps({"name": name}))
     match action_for(answer.status, answer.code):
         case Action.SETTLE:
             number = answer.json.get("listId") if isinstance(answer.json, dict) else None

@@ -332,3 +332,11 @@ def _unplaced(rows: Sequence[Payload], dropped: Iterable[str]) -> Iterator[str]:
     for name in dropped:
         if not any(covering(payload.fields, name) for payload in rows):
             yield name
+
+
+def is_waiting(result: BatchResult) -> bool:
+    """Tell whether a row of the person with whom a batch ends has no outcome."""
+    block = as_block(result.batch.payloads)
+    theirs = block.seqs[block.begins_identity.nonzero()[0][-1] :].tolist()
+    refused = {r.seq for r in result.rejections if r.field is None}
+    return not refused.issuperset({*result.in_doubt, *result.not_applied}.intersection(theirs))

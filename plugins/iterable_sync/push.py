@@ -21,6 +21,7 @@ from iterable_sync.errors import IterableSyncError
 from iterable_sync.failpoints import failpoint
 from iterable_sync.known_fields import KnownFields
 from iterable_sync.names import dotted, sent_fields
+from iterable_sync.outcomes import is_waiting
 from iterable_sync.payloads import as_block
 from iterable_sync.reasons import REASONS
 from iterable_sync.rows import BatchResult, Role
@@ -288,7 +289,7 @@ class Push:
 
     def _deliver_after(self, before: Future[BatchResult], batch: Batch) -> BatchResult:
         """Deliver what follows the rows of somebody, but nothing of them past what still waits."""
-        if not _is_waiting(before.result()):
+        if not is_waiting(before.result()):
             return self._deliverer.deliver(batch)
         block = as_block(batch.payloads)
         others = block.begins_identity.nonzero()[0]
@@ -389,14 +390,6 @@ class Push:
         self.done.looked.update(result.looked.values())
         if result.stop is not None and self.done.stop is None:
             self.done.stop = result.stop
-
-
-def _is_waiting(result: BatchResult) -> bool:
-    """Tell whether a row of the person with whom a batch ends has no outcome."""
-    block = as_block(result.batch.payloads)
-    theirs = block.seqs[block.begins_identity.nonzero()[0][-1] :].tolist()
-    refused = {r.seq for r in result.rejections if r.field is None}
-    return not refused.issuperset({*result.in_doubt, *result.not_applied}.intersection(theirs))
 
 
 def _give_memory_back() -> None:

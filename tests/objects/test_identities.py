@@ -202,8 +202,8 @@ def test_the_sandbox_refuses_what_we_do_not_send(world: World, kind: ProjectType
 
     for person in [*wrong, *nobody]:
         users = [person | {"dataFields": {"city": "x"}}]
-        answer = world.connect().post(
-            "/api/users/bulkUpdate", json.dumps({"users": users}).encode()
+        answer = world.connect().send(
+            "POST", "/api/users/bulkUpdate", json.dumps({"users": users}).encode()
         )
         failed = answer.json["failCount"] if answer.status == 200 else None
         assert (answer.status, failed) in {(200, 1), (400, None)}

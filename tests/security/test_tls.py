@@ -77,7 +77,7 @@ def test_a_wrong_certificate_ends_the_first_attempt_and_gets_nothing(
         client = client_of(server, trusted.file, monkeypatch)
 
         with pytest.raises(ConfigError, match="TLS certificate or protocol was refused") as caught:
-            client.post(PATH, BODY)
+            client.send("POST", PATH, BODY)
 
     assert 1 == server.connections
     assert b"" == b"".join(received)
@@ -90,7 +90,7 @@ def test_the_right_certificate_is_taken(monkeypatch: pytest.MonkeyPatch):
     with WireServer(speaking(GOOD, received), read_request=False) as server:
         client = client_of(server, CA.file, monkeypatch)
 
-        assert 200 == client.post(PATH, BODY).status
+        assert 200 == client.send("POST", PATH, BODY).status
 
     assert received
 

@@ -40,7 +40,7 @@ with PostgresRate(conninfo) as shared:
     sys.stdin.readline()
     for _ in range(12):
         pacer.acquire()
-        client.post("/api/users/bulkUpdate", b'{"users":[{"email":"a@example.com"}]}')
+        client.send("POST", "/api/users/bulkUpdate", b'{"users":[{"email":"a@example.com"}]}')
 """
 
 

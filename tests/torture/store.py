@@ -13,7 +13,8 @@ import duckdb
 
 from crashes import Crash, CrashingState, _CrashingSession
 from iterable_sync.state import DuckDBSource, DuckDBState
-from iterable_sync.state.dialects.duckdb import DuckDBSession, describe
+from iterable_sync.state.dialects.duckdb import DuckDBSession
+from iterable_sync.state.dialects.duckdb_source import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

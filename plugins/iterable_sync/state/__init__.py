@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from iterable_sync.state.dialects.base import Source, StateEngine
 from iterable_sync.state.dialects.dbapi import DbApiSource
-from iterable_sync.state.dialects.duckdb import DuckDBSource, DuckDBState
+from iterable_sync.state.dialects.duckdb import DuckDBState
+from iterable_sync.state.dialects.duckdb_source import DuckDBSource
 from iterable_sync.state.dialects.postgres import PostgresState
 from iterable_sync.state.dialects.postgres_source import PostgresSource
 from iterable_sync.state.rate import PostgresRate
