@@ -9,7 +9,6 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
 import iterable_sync
-from airflow_dags import connection_variables
 from airflow_task import run_task
 from harness import people
 from iterable_sync.operators.reconcile import IterableReconcileOperator
@@ -20,25 +19,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def shop(duckdb_world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+def shop(connected: World) -> World:
     """Give a sync of ten people of whom Iterable has lost one, and the connections to it."""
-    world = duckdb_world
-    connections = {
-        "state": {"conn_type": "duckdb", "host": world.state.path},
-        "iterable_default": {
-            "conn_type": "iterable",
-            "host": world.server.url,
-            "password": world.server.api_key,
-            "extra": {
-                "data_center": "us",
-                "project_type": "email",
-                "project_id": "1",
-                "sandbox": True,
-            },
-        },
-    }
-    for name, value in connection_variables(connections).items():
-        monkeypatch.setenv(name, value)
+    world = connected
     world.put(*people(*range(10)))
     world.sync()
     world.connect().send("DELETE", "/api/users/u3@example.com", b"")

@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 import iterable_sync
-from airflow_dags import connection_variables, run_dag
+from airflow_dags import run_dag
 from airflow_task import run_task
 from harness import people
 from iterable_sync.errors import ConfigError
@@ -30,25 +30,9 @@ NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def shop(duckdb_world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+def shop(connected: World) -> World:
     """Give a sync that has sent, and the connections to it."""
-    world = duckdb_world
-    connections = {
-        "state": {"conn_type": "duckdb", "host": world.state.path},
-        "iterable_default": {
-            "conn_type": "iterable",
-            "host": world.server.url,
-            "password": world.server.api_key,
-            "extra": {
-                "data_center": "us",
-                "project_type": "email",
-                "project_id": "1",
-                "sandbox": True,
-            },
-        },
-    }
-    for name, value in connection_variables(connections).items():
-        monkeypatch.setenv(name, value)
+    world = connected
     world.put(*people(1, 2, 3))
     world.sync(batch_rows=1)
     return world

@@ -9,7 +9,6 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
 import iterable_sync
-from airflow_dags import connection_variables
 from airflow_task import run_task
 from harness import people
 from iterable_sync.operators.release import IterableReleaseOperator
@@ -24,25 +23,9 @@ STRICT = Guards(removed_floor=1, changed_floor=1, max_removed=0.2, max_changed=0
 
 
 @pytest.fixture
-def shop(duckdb_world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+def shop(connected: World) -> World:
     """Give a sync with three held changes and a rejected row, and the connections to it."""
-    world = duckdb_world
-    connections = {
-        "state": {"conn_type": "duckdb", "host": world.state.path},
-        "iterable_default": {
-            "conn_type": "iterable",
-            "host": world.server.url,
-            "password": world.server.api_key,
-            "extra": {
-                "data_center": "us",
-                "project_type": "email",
-                "project_id": "1",
-                "sandbox": True,
-            },
-        },
-    }
-    for name, value in connection_variables(connections).items():
-        monkeypatch.setenv(name, value)
+    world = connected
     world.put(*people(1, 2, 3, 4), ("u9", "none", "Bern", 1))
     world.sync()
     world.put(*people(1, 2, 3, city="Genf"), *people(4), ("u9", "none", "Bern", 1))

@@ -18,6 +18,18 @@ BOOLEANS = frozenset(
 )
 
 
+def object_of_style(style: str, objects: Mapping[str, str], task_id: Any) -> str:
+    """
+    Give the sync object that a style stands for.
+
+    Raises:
+        ConfigError: it is none of *objects*.
+    """
+    if style not in objects:
+        raise ConfigError(f"task {task_id!r}: style is {style!r}, not one of {', '.join(objects)}")
+    return objects[style]
+
+
 def build_spec(arguments: Mapping[str, Any], options: Mapping[str, Any], where: str) -> SyncSpec:
     """
     Validate what an operator was given.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from iterable_sync.errors import ConfigError
+from iterable_sync.operators.arguments import object_of_style
 from iterable_sync.operators.sync import IterableSyncOperator
 
 _OBJECT_OF_STYLE = {"single": "subscriptions", "overwrite": "subscription_arrays"}
@@ -37,10 +37,6 @@ class IterableSubscriptionsOperator(IterableSyncOperator):
     """
 
     def __init__(self, *, style: str = "single", **kwargs: Any) -> None:
-        if style not in _OBJECT_OF_STYLE:
-            raise ConfigError(
-                f"task {kwargs.get('task_id')!r}: style is {style!r}, not one of "
-                f"{', '.join(_OBJECT_OF_STYLE)}"
-            )
-        super().__init__(object=_OBJECT_OF_STYLE[style], **kwargs)
+        chosen = object_of_style(style, _OBJECT_OF_STYLE, kwargs.get("task_id"))
+        super().__init__(object=chosen, **kwargs)
         self.style = style
