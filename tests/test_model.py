@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CANARY = "canary@example.com"
 
 RESERVED = ("seq", "op", "route", "mask", "identity", "status", "dirty", "mapping")
-RESERVED += ("episode", "origin", "accepted_at", "run", "held", "key")
+RESERVED += ("episode", "origin", "accepted_at", "run", "held", "key", "event_at", "doubted_at")
 
 SETUP = """
 CREATE TEMP TABLE shop_users (
@@ -446,6 +446,7 @@ IDENTIFIERS = st.one_of(
 @example("é" * 32)
 @example("?column?")
 @example("_Seq")
+@example("_DOUBTED_AT")
 def test_any_quoted_name_comes_back_as_the_author_wrote_it(engine: Engine, name: str):
     quoted = '"' + name.replace('"', '""') + '"'
     sql = f"SELECT 1 AS {quoted};"

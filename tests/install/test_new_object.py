@@ -171,8 +171,10 @@ def test_a_new_object_is_five_new_files(tree: Path) -> None:
 def test_an_object_that_breaks_the_contract_is_found(tree: Path) -> None:
     """Without a line about it anywhere: by being there."""
     name = "plugins/iterable_sync/objects/loyalty.py"
-    broken = five_files()[name].replace('lane: str = "events"', 'lane: str = "loyalty"')
-    (tree / name).write_text(broken)
+    named = '    name: str = "loyalty"\n'
+    whole = five_files()[name]
+    assert named in whole
+    (tree / name).write_text(whole.replace(named, f'{named}    lane: str = "loyalty"\n'))
 
     with pytest.raises(AssertionError, match=r"FAILED .*test_declaration_is_complete\[loyalty\]"):
         python(

@@ -110,7 +110,7 @@ def test_a_column_by_which_duckdb_finds_rows_is_refused(duckdb_world: World, nam
         duckdb_world.sync(sql=f"SELECT user_id, email, points AS {name} FROM users")
 
 
-@pytest.mark.parametrize("name", ["ctid", "xmin", "tableoid", "_reject", "_newest", "_note"])
+@pytest.mark.parametrize("name", ["ctid", "xmin", "tableoid", "_reject", "_newest", "_wide"])
 def test_a_column_that_state_tables_have_themselves_is_refused(
     duckdb_world: World, postgres_state: PostgresState, name: str
 ):

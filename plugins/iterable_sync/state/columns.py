@@ -69,6 +69,7 @@ OWN_COLUMNS = frozenset(
         "_differs",
         "_first",
         "_hash",
+        "_known",
         "_newest",
         "_note",
         "_noted",
@@ -77,6 +78,7 @@ OWN_COLUMNS = frozenset(
         "_route",
         "_row",
         "_suspect",
+        "_wide",
     }
 )
 # Who a row is about stays known where a model loses one of the two identifiers.
