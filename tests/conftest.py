@@ -35,8 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Begin with what takes long: what is left at the end then keeps every worker busy.
 
     What is promised on both engines runs on one of them in ``make test``: one in three on
-    PostgreSQL, the others on DuckDB; in ``tests/state/``, which is about them, every second on
-    both. ``make test-all`` runs all on both.
+    PostgreSQL, of ``tests/state/`` every second, the others on DuckDB. ``make test-all`` runs all
+    on both.
     """
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
     twice: dict[str, dict[str, pytest.Item]] = {}
@@ -47,12 +47,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             twice.setdefault(item.nodeid.replace(engine, "*"), {})[engine] = item
     pairs = [pair for pair in twice.values() if len(pair) == len(ENGINES)]
     for number, pair in enumerate(pairs):
-        if pair["postgres"].nodeid.startswith("tests/state/"):
-            left = ["postgres"] if number % 2 else []
-        else:
-            left = ["postgres" if number % 3 else "duckdb"]
-        for engine in left:
-            pair[engine].add_marker(pytest.mark.all)
+        of_state = pair["postgres"].nodeid.startswith("tests/state/")
+        left = "postgres" if number % (2 if of_state else 3) else "duckdb"
+        pair[left].add_marker(pytest.mark.all)
 
 
 def pytest_collection_finish() -> None:

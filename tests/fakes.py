@@ -360,4 +360,4 @@ def client_of(server: WireServer | str, **more: object) -> IterableClient:
 def post(*handlers: object, **more: object) -> Answer:
     """Post once to a server that answers as told."""
     with WireServer(*handlers) as server:
-        return client_of(server, **more).post(PATH, BODY)
+        return client_of(server, **more).send("POST", PATH, BODY)

@@ -45,7 +45,7 @@ def test_the_key_is_in_its_header_and_never_in_the_url() -> None:
 
 def test_the_body_arrives_byte_by_byte_as_given() -> None:
     with WireServer(http()) as server:
-        client_of(server).post(PATH, BODY)
+        client_of(server).send("POST", PATH, BODY)
 
     assert server.requests[0].endswith(b"\r\n\r\n" + BODY)
 
@@ -58,7 +58,7 @@ def test_netrc_is_never_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("HOME", str(tmp_path))
 
     with WireServer(http()) as server:
-        client_of(server).post(PATH, BODY)
+        client_of(server).send("POST", PATH, BODY)
 
     assert b"authorization" not in server.requests[0].lower()
 

@@ -67,7 +67,7 @@ def test_a_reset_in_the_upload_is_an_unknown_outcome() -> None:
         reset(connection)
 
     with WireServer(read_a_little, read_request=False) as server, pytest.raises(OutcomeUnknown):
-        client_of(server).post(PATH, b"x" * 20_000_000)
+        client_of(server).send("POST", PATH, b"x" * 20_000_000)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_an_upload_may_take_longer_than_the_connect_timeout() -> None:
         connection.sendall(GOOD)
 
     with WireServer(slow_reader, read_request=False) as server:
-        answer = client_of(server, connect_s=0.1).post(PATH, b"x" * 20_000_000)
+        answer = client_of(server, connect_s=0.1).send("POST", PATH, b"x" * 20_000_000)
 
     assert answer.status == 200
 
@@ -152,7 +152,7 @@ def test_a_slow_upload_ends_at_the_deadline() -> None:
         WireServer(lambda _: time.sleep(0.8), read_request=False) as server,
         pytest.raises(OutcomeUnknown),
     ):
-        client_of(server, deadline_s=0.3).post(PATH, b"x" * 20_000_000)
+        client_of(server, deadline_s=0.3).send("POST", PATH, b"x" * 20_000_000)
 
     assert time.monotonic() - started < 0.6
 

@@ -32,7 +32,7 @@ def arrive(world: World, zombie: Client) -> None:
     """Let the requests of a frozen run arrive now."""
     late = Client(world.server, world.project_type)
     for body in zombie.bodies:
-        late.post(BULK, json.dumps(body).encode())
+        late.send("POST", BULK, json.dumps(body).encode())
 
 
 def let_time_pass(world: World) -> None:
