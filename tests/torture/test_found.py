@@ -73,10 +73,13 @@ def test_a_new_person_in_doubt_who_has_nothing_to_say_any_more_is_made(
         pytest.param(1933, id="a late request arrives twice"),
         pytest.param(20615, id="a refused row says what a kept null said"),
         pytest.param(20206, id="a new person in doubt has nothing to say any more"),
+        pytest.param(
+            100154, id="a person who is sent under a second key while the first is refused"
+        ),
     ],
 )
 def test_a_world_that_ended_wrong_ends_right(seed: int) -> None:
-    """Three defects of the product, and three of what was expected of it."""
+    """Four defects of the product, and three of what was expected of it."""
     assert [] == live(seed).broken
 
 

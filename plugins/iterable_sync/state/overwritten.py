@@ -27,10 +27,10 @@ def doubt_overwritten(
 
         where: which rows of the plan, ``p``, were sent.
     """
-    # Two live keys of one person there are only while one of them waits.
+    # Two live keys of one person there are only while one of them is not sent: it is held, or
+    # rejected, or has left.
     waits = session.rows(
-        f"SELECT 1 FROM {plan} p WHERE p._op IN ('{Op.IDENTITY_CHANGED}', '{Op.REMOVED}') "
-        f"AND p._route <> '{SEND}' LIMIT 1"
+        f"SELECT 1 FROM {plan} p WHERE p._op <> '{Op.ADDED}' AND p._route <> '{SEND}' LIMIT 1"
     )
     arrives = "" if waits else f" AND p._op IN ('{Op.ADDED}', '{Op.IDENTITY_CHANGED}')"
     doubt_others(engine, session, registered, plan=plan, where=f"{where}{arrives}")
