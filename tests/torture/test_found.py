@@ -76,10 +76,11 @@ def test_a_new_person_in_doubt_who_has_nothing_to_say_any_more_is_made(
         pytest.param(
             100154, id="a person who is sent under a second key while the first is refused"
         ),
+        pytest.param(104061, id="a refused value that goes back while another one changes"),
     ],
 )
 def test_a_world_that_ended_wrong_ends_right(seed: int) -> None:
-    """Four defects of the product, and three of what was expected of it."""
+    """Five defects of the product, and three of what was expected of it."""
     assert [] == live(seed).broken
 
 

@@ -29,17 +29,26 @@ def has_rejections(engine: StateEngine, session: Session, registered: Registered
 
 def forget_absent(engine: StateEngine, session: Session, registered: Registered, plan: str) -> None:
     """
-    Drop the rejections of keys that left the query, or went back to what Iterable has.
+    Drop the rejections of keys that left the query, and of what went back to what Iterable has.
 
-    Such keys are not in the plan, or removed there; a refused removal itself is remembered.
+    Such keys are not in the plan, or removed there, and such fields are nothing that a row would
+    send; a refused removal itself is remembered.
     """
+    rejections, mine = engine.table("rejections"), f"r.sync_id = {registered.sync_id}"
+    names = {c.name: c for c in registered.columns}
+    fields = " ".join(
+        f"WHEN {engine.dialect.literal(name)} "
+        f"THEN substr(p._mask, {names[name].position + 1}, 1) = '1'"
+        for (name,) in session.rows(f"SELECT DISTINCT r.field FROM {rejections} r WHERE {mine}")
+        if name in names
+    )
+    # A kept NULL can bring a row into the plan that has nothing to send.
+    sends = f"CASE r.field WHEN '' THEN p._mask LIKE '%1%' {fields} ELSE TRUE END"
     session.execute(
-        f"DELETE FROM {engine.table('rejections')} AS r "
-        f"WHERE r.sync_id = {registered.sync_id} AND NOT EXISTS "
+        f"DELETE FROM {rejections} AS r WHERE {mine} AND NOT EXISTS "
         f"(SELECT 1 FROM {plan} p WHERE p._key = r.key AND CASE p._op "
         f"WHEN '{Op.REMOVED}' THEN r.value_hash = {row_hash(engine, registered, 'p')} "
-        # A kept NULL can bring a row into the plan that has nothing to send.
-        f"WHEN '{Op.CHANGED}' THEN r.field <> '' OR p._mask LIKE '%1%' ELSE TRUE END)"
+        f"WHEN '{Op.CHANGED}' THEN {sends} ELSE TRUE END)"
     )
 
 
