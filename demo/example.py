@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from expectation import Expected, Profile
+    from expectation import Expected
+    from expected_people import Profile
 
 # What reads well first.
-_PREFERRED = ("lastName", "city", "plan", "emailOptIn", "smsOptIn", "orderCount")
+_PREFERRED = ("lastName", "city", "plan", "emailOptIn", "smsOptIn", "score")
 
 
 @dataclass(frozen=True)

@@ -9,104 +9,38 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-import duckdb
+import expected_events
+import expected_people
+import expected_sales
+import warehouse
+from expected_people import LISTS, OF_PROFILES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
     from pathlib import Path
 
-Row = dict[str, Any]
-Profile = dict[str, Any]
-Record = dict[str, Any]
-Items = list[dict[str, Any]]
-# Who, and the field of the audience.
-Membership = tuple[str, str]
+    from expected_people import Profile
+    from warehouse import Tables
 
-# Iterable's field -> column; what is a field of the object `address` comes with it.
-_FIELDS = {
-    "userId": "user_id",
-    "email": "lower(trim(email))",
-    "firstName": "first_name",
-    "lastName": "last_name",
-    "phoneNumber": "phone",
-    "locale": "locale",
-    "timeZone": "time_zone",
-    "country": "country",
-    "city": "city",
-    "address": "CAST(address AS VARCHAR)",
-    "birthDate": "birth_date",
-    "signedUpAt": "timezone('UTC', signed_up_at)",
-    "lastOrderAt": "timezone('UTC', last_order_at)",
-    "orderCount": "order_count",
-    "lifetimeValue": "lifetime_value",
-    "averageOrderValue": "average_order_value",
-    "loyaltyPoints": "loyalty_points",
-    "isVip": "is_vip",
-    "plan": "plan",
-    "score": "score",
-    "emailOptIn": "email_opt_in",
-    "smsOptIn": "sms_opt_in",
-    "favouriteCategories": "favourite_categories",
-}
-_PURCHASE = {
-    "id": "order_id",
-    "userId": "user_id",
-    "createdAt": "timezone('UTC', ordered_at)",
-    "total": "total",
-    "campaignId": "campaign_id",
-    "coupon": "coupon",
-    "isRefunded": "is_refunded",
-}
-_LINE = {
-    "of": "order_id",
-    "lineNo": "line_no",
-    "id": "product_id",
-    "name": "name",
-    "price": "price",
-    "quantity": "quantity",
-    "category": "category",
-}
-_IN_CART = {
-    "of": "user_id",
-    "id": "product_id",
-    "name": "name",
-    "price": "price",
-    "quantity": "quantity",
-    "url": "url",
-}
-_VIEW = {
-    "view_id": "view_id",
-    "userId": "user_id",
-    "createdAt": "timezone('UTC', viewed_at)",
-    "campaignId": "campaign_id",
-    "url": "url",
-    "title": "title",
-    "referrer": "referrer",
-    "secondsOnPage": "seconds_on_page",
-    "utm": "CAST(utm AS VARCHAR)",
-}
+# What one sync says, by name. The name of what is said of a person is the userId; that of a
+# membership is the userId, and the field or list.
+Name = str | tuple[str, str]
+Things = dict[Any, Any]
+
+USERS = "users"
+MEMBERSHIPS = "audiences"
+PURCHASES = "orders"
+CARTS = "carts"
+VOUCHERS = "vouchers"
+EVENTS = tuple(dict.fromkeys(sync for sync, _ in expected_events.KINDS.values()))
+# In the order in which the DAG runs them.
+SYNCS = (USERS, *OF_PROFILES, MEMBERSHIPS, *LISTS, PURCHASES, CARTS, *EVENTS)
 
 # No value of the warehouse is equal to it.
 _UNKNOWN = object()
-PAGE_VIEW = "Page View"
-
-# Field of the audience -> whether a row of users is in it, on the day of the latest order.
-AUDIENCES: dict[str, Callable[[Row, datetime], bool]] = {
-    "order_completed_last_30days": lambda row, latest: (
-        row["lastOrderAt"] is not None and row["lastOrderAt"] > latest - timedelta(days=30)
-    ),
-    "vip": lambda row, _latest: bool(row["isVip"]),
-    "lapsed_high_spenders": lambda row, latest: (
-        row["lastOrderAt"] is not None
-        and row["lastOrderAt"] <= latest - timedelta(days=90)
-        and row["lifetimeValue"] >= 500
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -115,36 +49,37 @@ class Expected:
     What Iterable should hold at the end of a day.
 
     Args:
-        rows: of the warehouse on that day, by the name of the sync that has them to send; of
-            users those without a userId included.
+        tables: the warehouse's, of that day.
 
-        profiles: by userId.
+        profiles: what users.sql says of people, by userId.
 
-        memberships: true for members, false for those who were members on an earlier day.
+        here: what the warehouse has to say on that day, by sync and by name.
 
-        purchases: by the id of the order.
-
-        carts: by userId; an empty one is an empty list.
-
-        events: by the id of the view, those of earlier days included.
+        held: the same, and what stays of earlier days: who was in an audience and is not, what is
+            known of people who are gone, the cart of whom has none any more (empty), events.
     """
 
-    rows: Mapping[str, int]
+    tables: Tables
     profiles: Mapping[str, Profile]
-    memberships: Mapping[Membership, bool]
-    purchases: Mapping[str, Record]
-    carts: Mapping[str, Items]
-    events: Mapping[str, Record]
+    here: Mapping[str, Things]
+    held: Mapping[str, Things]
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """How many rows there are to send, by sync; of users those without a userId included."""
+        return {sync: len(of) for sync, of in self.here.items()} | {
+            USERS: len(self.tables["users"])
+        }
 
     def changes_since(self, before: Expected) -> dict[str, Profile]:
         """
-        Give the fields that differ by userId, None where a field is gone; all of a new user.
+        Give the fields of users that differ by userId, None where one is gone; all of a new user.
 
         Of a new user that includes None for what has no value: Iterable may have one.
         """
         found = {}
         for user_id, now in self.profiles.items():
-            old = before.profiles.get(user_id, dict.fromkeys(_FIELDS, _UNKNOWN))
+            old = before.profiles.get(user_id, dict.fromkeys(expected_people.FIELDS, _UNKNOWN))
             names = [*now, *(name for name in old if name not in now)]
             if changed := {n: now.get(n) for n in names if now.get(n) != old.get(n)}:
                 found[user_id] = changed
@@ -157,67 +92,55 @@ class Expected:
         All memberships of a person are one row. The cart of a person who has bought something is
         sent although nothing in it has changed, for the purchase has emptied it.
         """
-        buyers = [
-            said["userId"]
-            for number, said in self.purchases.items()
-            if said != before.purchases.get(number)
-        ]
-        carts = {who for who, items in self.carts.items() if items != before.carts.get(who)}
-        carts |= before.carts.keys() - self.carts.keys()
-        return {
-            "audiences": sorted(
-                {
-                    who
-                    for (who, field), is_in in self.memberships.items()
-                    if is_in != before.memberships.get((who, field))
-                }
-            ),
-            "orders": sorted(buyers),
-            "carts": sorted(carts | (self.carts.keys() & set(buyers))),
-            "events": sorted(
-                said["userId"] for view, said in self.events.items() if view not in before.events
-            ),
+        people = {
+            sync: [
+                _who(name, thing)
+                for name, thing in of.items()
+                if thing != before.held[sync].get(name, _UNKNOWN)
+            ]
+            for sync, of in self.held.items()
         }
+        people[MEMBERSHIPS] = list(set(people[MEMBERSHIPS]))
+        for sync in LISTS:
+            came_or_left = self.here[sync].keys() ^ before.here[sync].keys()
+            people[sync] = [_who(name, None) for name in came_or_left]
+        here, were = self.here[CARTS], before.here[CARTS]
+        changed = {who for who in here if here[who] != were.get(who)} | (were.keys() - here.keys())
+        people[CARTS] = list(changed | (here.keys() & set(people[PURCHASES])))
+        return {sync: sorted(of) for sync, of in people.items()}
 
 
-def read(warehouse: Path, before: Expected | None = None) -> Expected:
+def read(file: Path, now: datetime, before: Expected | None = None) -> Expected:
     """
     Read a day of the warehouse.
 
     Args:
+        now: its end, naive and in UTC.
+
         before: the day before, of which Iterable keeps what the warehouse no longer has.
     """
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-
-        def rows(table: str, columns: Mapping[str, str], order: str = "1") -> list[Row]:
-            selected = ", ".join(columns.values())
-            found = connection.execute(f"SELECT {selected} FROM {table} ORDER BY {order}")
-            return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
-
-        users = rows("users", _FIELDS)
-        orders = rows("orders", _PURCHASE)
-        lines = rows("order_items", _LINE, "order_id, line_no")
-        carts = rows("carts", {"userId": "user_id"})
-        in_carts = rows("cart_items", _IN_CART, "user_id, product_id")
-        views = rows("page_views", _VIEW)
-    members = _members(users)
-    left = dict.fromkeys(before.memberships, False) if before else {}
-    bought, chosen = _by_owner(lines), _by_owner(in_carts)
-    return Expected(
-        rows={
-            "users": len(users),
-            "audiences": len(members),
-            "orders": len(orders),
-            "carts": len(carts),
-            "events": len(views),
-        },
-        profiles={row["userId"]: _profile(row) for row in users if row["userId"] is not None},
-        memberships=left | dict.fromkeys(members, True),
-        purchases={row["id"]: _purchase(row, bought.get(row["id"], [])) for row in orders},
-        carts={row["userId"]: chosen.get(row["userId"], []) for row in carts},
-        events=(dict(before.events) if before else {})
-        | {row["view_id"]: _page_view(row) for row in views},
-    )
+    tables = warehouse.read(file)
+    memberships = expected_people.memberships(tables, now)
+    here: dict[str, Things] = {
+        **expected_people.of_profiles(tables, now),
+        MEMBERSHIPS: memberships,
+        **expected_people.members(memberships),
+        PURCHASES: expected_sales.purchases(tables),
+        CARTS: expected_sales.carts(tables),
+        **expected_events.events(tables, now),
+    }
+    held = dict(here)
+    if before is not None:
+        for sync in (*OF_PROFILES, PURCHASES):
+            held[sync] = before.held[sync] | here[sync]
+        # Nobody shall be sent a code that is not theirs any more.
+        held[VOUCHERS] = {who: {VOUCHERS: {}} for who in before.held[VOUCHERS]} | here[VOUCHERS]
+        held[MEMBERSHIPS] = dict.fromkeys(before.held[MEMBERSHIPS], False) | here[MEMBERSHIPS]
+        held[CARTS] = {who: [] for who in before.held[CARTS]} | here[CARTS]
+        for sync in EVENTS:
+            # It stays as it was when it was sent.
+            held[sync] = here[sync] | before.held[sync]
+    return Expected(tables, expected_people.profiles(tables), here, held)
 
 
 def bytes_to_send(profiles: Mapping[str, Profile], only: Iterable[str]) -> int:
@@ -238,65 +161,8 @@ def bytes_to_send(profiles: Mapping[str, Profile], only: Iterable[str]) -> int:
     )
 
 
-def _members(users: Sequence[Row]) -> list[Membership]:
-    latest = max(row["lastOrderAt"] for row in users if row["lastOrderAt"] is not None)
-    return [
-        (row["userId"], field)
-        for row in users
-        for field, is_in in AUDIENCES.items()
-        if row["userId"] is not None and is_in(row, latest)
-    ]
-
-
-def _by_owner(lines: Iterable[Row]) -> dict[str, Items]:
-    found: dict[str, Items] = {}
-    for row in lines:
-        said = _shown(row)
-        items = found.setdefault(said.pop("of"), [])
-        if "category" in said:
-            said["categories"] = [said.pop("category")]
-        if "lineNo" in said:
-            said["dataFields"] = {"lineNo": said.pop("lineNo")}
-        items.append(said)
-    return found
-
-
-def _purchase(row: Row, items: Items) -> Record:
-    said = _shown(row)
-    data = {"order_id": said.pop("id")}
-    data |= {name: said.pop(name) for name in ("coupon", "isRefunded") if name in said}
-    return {**said, "shoppingCartItems": items, "dataFields": data}
-
-
-def _page_view(row: Row) -> Record:
-    utm = None if row["utm"] is None else json.loads(row["utm"])
-    said = _shown(row | {"utm": utm, "path": urlsplit(row["url"]).path})
-    top = ("userId", "createdAt", "campaignId")
-    return {
-        "eventName": PAGE_VIEW,
-        **{name: said.pop(name) for name in top if name in said},
-        "dataFields": said,
-    }
-
-
-def _profile(row: Row) -> Profile:
-    values = dict(row)
-    if values["address"] is not None:
-        values["address"] = _without_nulls(json.loads(values["address"]))
-    return _shown(values)
-
-
-def _shown(row: Row) -> Record:
-    return _without_nulls({name: _as_iterable_shows(value) for name, value in row.items()})
-
-
-def _without_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _as_iterable_shows(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S} +00:00"
-    if isinstance(value, date):
-        return f"{value:%Y-%m-%d} 00:00:00 +00:00"
-    return float(value) if isinstance(value, Decimal) else value
+def _who(name: Name, thing: Any) -> str:
+    """Give whom something is about: its name says it, or it does itself."""
+    if isinstance(name, tuple):
+        return name[0]
+    return str(thing["userId"]) if isinstance(thing, dict) and "userId" in thing else name

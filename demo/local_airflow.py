@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import local_iterable
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from playground import Playground
 
 DAG_ID = "iterable_shop"
@@ -94,9 +96,9 @@ def _duckdb(file: Path) -> dict[str, Any]:
     return {"conn_type": "duckdb", "host": str(file)}
 
 
-def dags_test(date: str) -> tuple[str, ...]:
+def dags_test(date: datetime) -> tuple[str, ...]:
     """Give the command that runs the DAG for a date, without a scheduler."""
-    return (*AIRFLOW, "dags", "test", DAG_ID, date)
+    return (*AIRFLOW, "dags", "test", DAG_ID, date.isoformat())
 
 
 def standalone_settings() -> tuple[int, dict[str, str]]:

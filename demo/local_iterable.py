@@ -5,19 +5,24 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import requests
 
-from expectation import AUDIENCES
+from expectation import CARTS, EVENTS, MEMBERSHIPS, PURCHASES
+from expected_events import KINDS, name_of
+from expected_people import AUDIENCES, LISTS, OF_PROFILES
 from processes import DemoFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
-    from expectation import Items, Membership, Profile, Record
+    from expectation import Things
+    from expected_people import Profile
+    from expected_values import Record
     from processes import Processes
 
 # The sandbox's own key: it opens nothing else.
@@ -28,7 +33,18 @@ _UP_WITHIN_S = 30.0
 
 # What Iterable keeps by itself, and no warehouse says.
 _MANAGED = frozenset(
-    {"signupDate", "signupSource", "profileUpdatedAt", "itblInternal", "itblUserId"}
+    {
+        "signupDate",
+        "signupSource",
+        "profileUpdatedAt",
+        "itblInternal",
+        "itblUserId",
+        # Who was in a list once.
+        "userListIds",
+        "unsubscribedMessageTypeIds",
+        "unsubscribedChannelIds",
+        "subscribedMessageTypeIds",
+    }
 )
 
 _MANAGED_OF_EVENTS = frozenset(
@@ -45,22 +61,16 @@ class Contents:
     What Iterable holds, without what it keeps by itself.
 
     Args:
-        profiles: by userId or else e-mail, without memberships and carts.
+        profiles: by userId or else e-mail, without what other syncs than users have there.
 
-        memberships: the fields of audiences that people have.
+        things: what the other syncs have sent, by sync and by name, as the expectation has it.
 
-        purchases: by their ids.
-
-        carts: of those who have, or had, one.
-
-        events: by the id of the view, or what else tells them apart.
+        others: events that no sync sends, and lists that none keeps.
     """
 
     profiles: dict[str, Profile]
-    memberships: dict[Membership, Any]
-    purchases: dict[str, Record]
-    carts: dict[str, Items]
-    events: dict[str, Record]
+    things: dict[str, Things]
+    others: Things
 
 
 class LocalIterable:
@@ -81,24 +91,34 @@ class LocalIterable:
         """Give all that it holds."""
         state = self._control("state")
         fields = {user["key"]: user["dataFields"] for user in state["users"]}
-        apart = {*_MANAGED, *AUDIENCES, _CART}
+        apart = {*_MANAGED, *AUDIENCES, _CART, *chain.from_iterable(OF_PROFILES.values())}
+        things: dict[str, Things] = {
+            sync: {key: kept for key, of in fields.items() if (kept := _only(of, names))}
+            for sync, names in OF_PROFILES.items()
+        }
+        things[MEMBERSHIPS] = {
+            (key, name): of[name] for key, of in fields.items() for name in AUDIENCES & of.keys()
+        }
+        things[PURCHASES] = dict(_told_apart((row["id"], row) for row in state["purchases"]))
+        things[CARTS] = {key: of[_CART] for key, of in fields.items() if _CART in of}
+        members = {one["name"]: one["members"] for one in state["lists"]}
+        for sync, (name, _) in LISTS.items():
+            things[sync] = {(key, name): True for key in members.pop(name, ())}
+        events = _told_apart(
+            (name_of(row), row) for row in state["events"] if row["eventName"] != _CART_EVENT
+        )
+        things |= {sync: {} for sync in EVENTS}
+        others: Things = dict(members)
+        for name, event in events.items():
+            kind = KINDS.get(event["eventName"])
+            (things[kind[0]] if kind else others)[name] = event
         return Contents(
             profiles={
                 key: {name: value for name, value in of.items() if name not in apart}
                 for key, of in fields.items()
             },
-            memberships={
-                (key, name): of[name]
-                for key, of in fields.items()
-                for name in AUDIENCES & of.keys()
-            },
-            purchases=_told_apart((row["id"], row) for row in state["purchases"]),
-            carts={key: of[_CART] for key, of in fields.items() if _CART in of},
-            events=_told_apart(
-                (row["dataFields"].get("view_id") or row["id"], row)
-                for row in state["events"]
-                if row["eventName"] != _CART_EVENT
-            ),
+            things=things,
+            others=others,
         )
 
     def profile(self, user_id: str) -> Profile:
@@ -141,6 +161,10 @@ def _told_apart(rows: Iterable[tuple[str, Record]]) -> dict[str, Record]:
         own = name if name not in found else f"{name}, once more as {row['id']}"
         found[own] = {part: row[part] for part in row if part not in _MANAGED_OF_EVENTS}
     return found
+
+
+def _only(values: Profile, names: Collection[str]) -> Profile:
+    return {name: value for name, value in values.items() if name in names}
 
 
 def start(processes: Processes, folder: Path) -> LocalIterable:

@@ -1,8 +1,8 @@
-"""What a demo prints."""
+"""What a demo prints of a run, and where it ends."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -15,28 +15,27 @@ from iterable_sync.reasons import reason_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from typing import Any
 
     from rich.console import Console
 
-    from expectation import Membership
     from processes import DemoFailed
-    from read_back import ReadBack, Told
+    from read_back import People
     from state_tables import SyncRun
 
-# Each a line of the table; what comes in and what goes out are counted apart, and shown as one.
-_LINES = {
+# Each a column; what comes in and what goes out are counted apart, and shown as one.
+_COLUMNS = {
     "queried": ("queried",),
     "unchanged": ("unchanged",),
     "added": ("added",),
     "changed": ("changed",),
     "removed": ("removed",),
     "accepted": ("accepted", "removed_accepted"),
-    "rejected": ("rejected", "removed_rejected"),
-    "still rejected": ("still_rejected",),
-    "held": ("held", "removed_held"),
+    "rejected": ("rejected", "still_rejected", "removed_rejected"),
     "requests": ("requests",),
 }
+# What a narrow terminal can do without.
+_WIDE_ONLY = ("queried", "requests")
+_WIDE = 98
 _TAIL_LINES = 40
 _NAMED_KEYS = 10
 
@@ -44,83 +43,52 @@ _NAMED_KEYS = 10
 def day(
     console: Console, title: str, words: str, runs: Sequence[SyncRun], *, total_s: float
 ) -> None:
-    """Print the table of a day, a column for each sync, with why rows were rejected below it."""
-    table = Table(box=box.ROUNDED, pad_edge=True)
-    table.add_column()
+    """Print the table of a run, a line for each sync, with why rows were rejected below it."""
+    table = Table(box=box.SIMPLE_HEAD, padding=0)
+    table.add_column("sync")
+    columns = {
+        column: names
+        for column, names in _COLUMNS.items()
+        if console.width >= _WIDE or column not in _WIDE_ONLY
+    }
+    for column in columns:
+        table.add_column(column, justify="right")
     for one in runs:
-        table.add_column(one.sync, justify="right", min_width=9)
-    for line, names in _LINES.items():
-        table.add_row(line, *(_count(sum(one.counts[n] for n in names)) for one in runs))
-    table.add_row("seconds", *(f"{one.seconds:.1f}" for one in runs))
-    table.add_row("kB sent", *(f"{one.counts['bytes_sent'] / 1000:,.1f}" for one in runs))
+        table.add_row(one.sync, *(count(_sum(one, names)) for names in columns.values()))
+    kilobytes = sum(one.counts["bytes_sent"] for one in runs) / 1000
     console.print(
-        f"\n[bold]{title}[/bold]  {words} [dim]({total_s:.0f} s with Airflow's own start)[/dim]"
+        f"\n[bold]{title}[/bold]  {words} "
+        f"[dim]({kilobytes:,.0f} kB sent, {total_s:.0f} s with Airflow's own start)[/dim]"
     )
     console.print(table)
-    for one in runs:
-        for reason, rows in one.reasons.items():
-            console.print(f"  {one.sync}: {rows:,} rejected: {_words(reason)}")
-        if lacking := one.counts["fields_rejected"]:
-            console.print(
-                f"  {one.sync}: {lacking:,} accepted without a field that Iterable would not take"
-            )
-        if ignored := one.counts["removed_ignored"]:
-            console.print(
-                f"  {one.sync}: {ignored:,} removed stay in Iterable: on_remove is 'ignore'"
-            )
+    _rejected(console, runs)
+    if ignored := _named(runs, "removed_ignored"):
+        console.print(f"  removed, and left in Iterable, as on_remove is 'ignore': {ignored}")
 
 
-def audiences(
-    console: Console, before: Mapping[Membership, Any], now: Mapping[Membership, Any]
-) -> None:
-    """Print who came into which audience and who left it, as Iterable's profiles have it."""
-    console.print("  Audiences, as fields of the profiles in Iterable:")
-    names = sorted({name for _, name in now})
-    width = max(map(len, names))
-    for name in names:
-        was, is_in = (
-            {who for (who, field), value in of.items() if field == name and value}
-            for of in (before, now)
-        )
-        console.print(
-            f"    {name.ljust(width)}  {len(is_in):,} in it: "
-            f"{len(is_in - was):,} came, {len(was - is_in):,} left"
-        )
+def quiet(console: Console, title: str, words: str, writes: int, *, total_s: float) -> None:
+    """Print that a run has sent nothing."""
+    console.print(
+        f"\n[bold]{title}[/bold]  {words}: {count(writes)} write requests reached Iterable, by its "
+        f"own history [dim]({total_s:.0f} s)[/dim]"
+    )
 
 
-def told(console: Console, results: Sequence[Told]) -> None:
-    """Print how both sides compare in what is about users, and name what is not alike."""
-    for one in results:
-        style = "green" if one.holds else "red"
-        console.print(
-            f"[bold {style}]Iterable holds {one.found:,} of {one.wanted:,} {one.what}"
-            f"[/bold {style}]"
-        )
-        if one.wrong:
-            console.print(f"  [red]differ, and nothing says why: {_some(one.wrong)}[/red]")
-
-
-def read_back(console: Console, result: ReadBack) -> None:
+def read_back(console: Console, users: People) -> None:
     """Print how both sides compare in users, and name what is not alike."""
-    style = "green" if result.holds else "red"
     console.print(
-        f"\n[bold {style}]Iterable holds what the warehouse says: "
-        f"{result.found:,} of {result.wanted:,} users[/bold {style}]"
+        f"  users in the warehouse: {users.rows:,} rows, {len(users.not_there):,} of them rejected "
+        f"or held, {users.rows_without_key:,} without a key"
     )
     console.print(
-        f"  warehouse: {result.rows:,} rows, {len(result.not_there):,} of them rejected or held, "
-        f"{result.rows_without_key:,} without a key"
+        f"  users in Iterable: {users.profiles:,} profiles, {len(users.left):,} of them of users "
+        "who left"
     )
-    console.print(
-        f"  Iterable: {result.profiles:,} profiles, {len(result.left):,} of them of users who left"
-    )
-    console.print("  not there, or without a field:")
-    named = {key: _words(why) for key, why in result.not_there.items()}
-    for key, fields in result.lacking.items():
+    console.print("  not there, or without a field, each for a reason:")
+    named = {key: _words(why) for key, why in users.not_there.items()}
+    for key, fields in users.lacking.items():
         named[key] = ", ".join(f"without {field}: {_words(why)}" for field, why in fields.items())
     _keys(console, named)
-    if result.wrong:
-        console.print(f"  [red]differ, and nothing says why: {_some(result.wrong)}[/red]")
 
 
 def failure(console: Console, failed: DemoFailed, *, keep: bool) -> None:
@@ -142,8 +110,38 @@ def pointers(console: Console, head: str, places: Mapping[str, str]) -> None:
         console.print(line, soft_wrap=True)
 
 
-def _count(value: int) -> str:
+def count(value: int) -> str:
+    """Give a number as it stands in a table, where nothing is to be overlooked."""
     return f"[bold]{value:,}[/bold]" if value else "[dim]0[/dim]"
+
+
+def some(keys: Sequence[str]) -> str:
+    """Give the first of many keys."""
+    more = f" and {len(keys) - _NAMED_KEYS:,} more" if len(keys) > _NAMED_KEYS else ""
+    return escape(", ".join(keys[:_NAMED_KEYS])) + more
+
+
+def _rejected(console: Console, runs: Sequence[SyncRun]) -> None:
+    """Print why rows were rejected, one line for a reason and all syncs that have it."""
+    found: dict[str, Counter[str]] = {}
+    for one in runs:
+        for reason, rows in one.reasons.items():
+            found.setdefault(reason, Counter())[one.sync] += rows
+    for reason, syncs in found.items():
+        of = ", ".join(f"{sync} {rows:,}" for sync, rows in syncs.items())
+        console.print(f"  rejected, {_words(reason)}: {of}")
+    if still := _named(runs, "still_rejected"):
+        console.print(f"  still rejected, since nothing about them has changed: {still}")
+    if lacking := _named(runs, "fields_rejected"):
+        console.print(f"  accepted without a field that Iterable would not take: {lacking}")
+
+
+def _named(runs: Sequence[SyncRun], name: str) -> str:
+    return ", ".join(f"{one.sync} {one.counts[name]:,}" for one in runs if one.counts[name])
+
+
+def _sum(run: SyncRun, names: Sequence[str]) -> int:
+    return sum(run.counts[name] for name in names)
 
 
 def _keys(console: Console, why: Mapping[str, str]) -> None:
@@ -151,11 +149,6 @@ def _keys(console: Console, why: Mapping[str, str]) -> None:
         console.print(f"    {escape(key)}: [dim]{escape(why[key])}[/dim]", soft_wrap=True)
     if len(why) > _NAMED_KEYS:
         console.print(f"    and {len(why) - _NAMED_KEYS:,} more, in the table rejections")
-
-
-def _some(keys: list[str]) -> str:
-    more = f" and {len(keys) - _NAMED_KEYS:,} more" if len(keys) > _NAMED_KEYS else ""
-    return escape(", ".join(keys[:_NAMED_KEYS])) + more
 
 
 def _words(reason: str) -> str:

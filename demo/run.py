@@ -1,10 +1,9 @@
 """
 Show the whole way of the data on this machine: ``make demo``.
 
-Three runs of the example DAG in a real Airflow: the first day of a shop, the second, and the second
-once more; each of them syncs users, audiences, orders, carts and events. Warehouse and state are
-DuckDB files, Iterable is the sandbox; all of it is temporary. What it says is checked, and the
-command fails where it is not so.
+The example DAG in a real Airflow, for three days of a shop in their order, then for the third day
+once more, and at last for a day that is over. Warehouse and state are DuckDB files, Iterable is the
+sandbox; all of it is temporary. What it says is checked, and the command fails where it is not so.
 """
 
 from __future__ import annotations
@@ -13,8 +12,10 @@ import argparse
 import sys
 import time
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import abandoned
 import checks
 import example
 import expectation
@@ -23,22 +24,32 @@ import read_back
 import report
 import stage
 import state_tables
+import summary
+from expectation import MEMBERSHIPS, USERS
+from expected_events import SINCE
 from processes import DemoFailed
+from summary import Played
 
 if TYPE_CHECKING:
+    from abandoned import Carts
     from checks import Request
     from expectation import Expected
     from local_iterable import Contents, LocalIterable
     from stage import Stage
     from state_tables import SyncRun
 
+_DAYS = (
+    "all of it is new",
+    "some of it changed, came or left",
+    "and a day later",
+)
 _AIRFLOW_WITHIN_S = 180.0
 # An order is a request, and so is a cart; 20 of them go out in a second.
 _MORE_FOR_A_USER_S = 0.01
 
 NEXT = {
     "the same to click through": "make demo-ui",
-    "the DAG, an operator for each sync": "dags/iterable_shop.py",
+    "the DAG, and the switches of a shop": "dags/iterable_shop.py",
     "the models, their columns are the fields": "sql/models/",
     "on your own warehouse": "README.md",
 }
@@ -50,14 +61,15 @@ class Day:
     A day that was played.
 
     Args:
-        writes: requests that can change something, by sync.
-
         held: what Iterable holds at its end.
+
+        carts: what became of those that were left.
     """
 
-    writes: dict[str, list[Request]]
+    played: Played
     expected: Expected
     held: Contents
+    carts: Carts
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -70,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def play(on: Stage) -> None:
     """
-    Play the three runs.
+    Play the five runs.
 
     Raises:
         DemoFailed: something did not work, or did not show what the demo is there to show.
@@ -87,58 +99,81 @@ def play(on: Stage) -> None:
         playground.move_to(day=1)
         on.processes.finish("airflow db migrate", migration, timeout_s=_AIRFLOW_WITHIN_S)
 
-    expected = expectation.read(playground.warehouse)
-    runs, writes = _run(on, sandbox, "Day 1", "all of it is new", "2026-01-01T00:00:00")
-    _demand(checks.everything_arrived(runs, expected))
-    first = _end(on, sandbox, writes, expected)
-
-    playground.move_to(day=2)
-    expected = expectation.read(playground.warehouse, expected)
-    changes = expected.changes_since(first.expected)
-    shown = example.find(first.expected, changes)
-    was = sandbox.profile(shown.user_id).get(shown.field) if shown else None
-    _, writes = _run(on, sandbox, "Day 2", "some changed, came or left", "2026-01-02T00:00:00")
-    _show_news(on, writes, first.expected, expected)
-    if shown:
-        _follow(on, sandbox, shown, was, writes["users"])
-    second = _end(on, sandbox, writes, expected, first)
-
-    _, writes = _run(on, sandbox, "Day 2 once more", "nothing has changed", "2026-01-02T12:00:00")
-    _demand(checks.nothing_was_sent([one for of in writes.values() for one in of]))
-    console.print("  0 write requests reached Iterable, by its own history")
-
-    held = sandbox.contents()
-    gone = set(first.expected.profiles) - set(second.expected.profiles)
-    kept = state_tables.kept(playground.state)
-    users = read_back.compare(second.expected, held.profiles, kept, gone=gone)
-    others = read_back.compare_all(second.expected, held)
-    report.read_back(console, users)
-    report.told(console, others)
-    if not (users.holds and all(one.holds for one in others)):
-        raise DemoFailed("Iterable does not hold what the warehouse says")
-
+    days: list[Day] = []
+    for number, words in enumerate(_DAYS, start=1):
+        days.append(_day(on, sandbox, number, words, days[-1] if days else None))
+    last = len(days)
+    again = _quiet(on, sandbox, last, "nothing has changed")
+    _demand(checks.all_ended_well(again.runs))
+    old = _quiet(on, sandbox, last - 1, "the shop is a day ahead")
+    newest = state_tables.newest_data(playground.state)
+    _demand(checks.older_was_refused(old.runs, newest, _end_of(last - 1)))
+    _show_all(on, sandbox, days, [again, old])
     report.pointers(console, f"Done in {time.monotonic() - started:.0f} s. Next:", NEXT)
 
 
+def _day(on: Stage, sandbox: LocalIterable, number: int, words: str, before: Day | None) -> Day:
+    """Move the shop on, run the DAG, and look that what is new was sent, and nothing else."""
+    place = on.playground
+    place.move_to(day=number)
+    expected = expectation.read(
+        place.warehouse, _end_of(number), before.expected if before else None
+    )
+    shown, was = None, None
+    if before:
+        changes = expected.changes_since(before.expected)
+        shown = example.find(before.expected, changes)
+        was = sandbox.profile(shown.user_id).get(shown.field) if shown else None
+    started = time.monotonic()
+    played, writes = _run(on, sandbox, f"Day {number}", _end_of(number))
+    report.day(on.console, played.title, words, played.runs, total_s=time.monotonic() - started)
+    _demand(checks.all_ended_well(played.runs))
+    if before is None:
+        _demand(checks.everything_arrived(played.runs, expected))
+    else:
+        _show_news(on, writes, before.expected, expected)
+    if shown:
+        _follow(on, sandbox, shown, was, writes[USERS])
+    held = sandbox.contents()
+    told = read_back.compare_all(expected, held, state_tables.kept(place.state))
+    _demand([*read_back.strangers(held), *(words for one in told for words in one.differences)])
+    carts = abandoned.in_iterable(held, before.held if before else None)
+    said = abandoned.in_warehouse(expected, before.expected if before else None)
+    _demand(abandoned.differences(said, carts))
+    return Day(played, expected, held, carts)
+
+
+def _quiet(on: Stage, sandbox: LocalIterable, number: int, words: str) -> Played:
+    """Run the DAG for a day that it has run for, and look that nothing is sent."""
+    started = time.monotonic()
+    played, writes = _run(on, sandbox, f"Day {number} again", _end_of(number))
+    _demand(checks.nothing_was_sent([one for of in writes.values() for one in of]))
+    total_s = time.monotonic() - started
+    report.quiet(on.console, played.title, words, played.writes, total_s=total_s)
+    return played
+
+
+def _end_of(day: int) -> datetime:
+    """Give the midnight after a day: what Airflow calls its logical date here."""
+    return SINCE + timedelta(days=day)
+
+
 def _run(
-    on: Stage, sandbox: LocalIterable, title: str, words: str, date: str
-) -> tuple[list[SyncRun], dict[str, list[Request]]]:
-    """Run the DAG in a process of its own; print what the syncs have written down, and give it."""
+    on: Stage, sandbox: LocalIterable, title: str, as_of: datetime
+) -> tuple[Played, dict[str, list[Request]]]:
+    """Run the DAG in a process of its own; give what its syncs have written down and sent."""
     known = {run.run_id for run in _runs(on)}
     before = sandbox.last_request()
-    command = local_airflow.dags_test(date)
+    command = local_airflow.dags_test(as_of)
     name = f"airflow {title.lower()}"
     within_s = _AIRFLOW_WITHIN_S + _MORE_FOR_A_USER_S * on.playground.users
-    started = time.monotonic()
     with on.console.status(f"{title}: airflow {' '.join(command[3:])}"):
         on.processes.run(name, command, timeout_s=within_s)
     runs = [run for run in _runs(on) if run.run_id not in known]
-    if wrong := checks.all_ended_well(runs):
-        raise DemoFailed(f"{title}: {'; '.join(wrong)}", on.processes.log(name))
-    report.day(on.console, title, words, runs, total_s=time.monotonic() - started)
-    writes, wrong = checks.by_sync(runs, sandbox.writes(before))
+    found = sandbox.writes(before)
+    writes, wrong = checks.by_sync(runs, found)
     _demand(wrong)
-    return runs, writes
+    return Played(title, runs, len(found)), writes
 
 
 def _runs(on: Stage) -> list[SyncRun]:
@@ -146,36 +181,17 @@ def _runs(on: Stage) -> list[SyncRun]:
     return state_tables.runs(state) if state.exists() else []
 
 
-def _end(
-    on: Stage,
-    sandbox: LocalIterable,
-    writes: dict[str, list[Request]],
-    expected: Expected,
-    before: Day | None = None,
-) -> Day:
-    """Look at the end of a day that Iterable holds what is about users, and who came and left."""
-    held = sandbox.contents()
-    report.audiences(on.console, before.held.memberships if before else {}, held.memberships)
-    _demand(
-        [
-            f"Iterable holds {one.found:,} of {one.wanted:,} {one.what}, and "
-            f"{len(one.wrong):,} that differ"
-            for one in read_back.compare_all(expected, held)
-            if not one.holds
-        ]
-    )
-    return Day(writes, expected, held)
-
-
 def _show_news(
     on: Stage, writes: dict[str, list[Request]], before: Expected, now: Expected
 ) -> None:
-    """Print how little of the second day was sent, having looked that it was the right thing."""
+    """Print how little of a later day was sent, having looked that it was the right thing."""
     kept = state_tables.kept(on.playground.state)
     changes = now.changes_since(before)
-    sent, wrong = checks.only_changes_were_sent(writes["users"], now, changes, kept)
+    of_users = kept.get(USERS, state_tables.Kept())
+    sent, wrong = checks.only_changes_were_sent(writes[USERS], now, changes, of_users)
     refilled, late = checks.refilled_carts(writes, now, before)
-    _demand([*wrong, *checks.only_news_was_sent(writes, now.people_since(before)), *late])
+    people = now.people_since(before)
+    _demand([*wrong, *checks.only_news_was_sent(writes, people, kept), *late])
     on.console.print(
         f"  Sent: {sent.users:,} of {sent.of_users:,} users ({sent.users / sent.of_users:.1%}), "
         f"changed fields only: {sent.bytes / 1000:,.1f} kB,\n"
@@ -204,6 +220,29 @@ def _follow(
         f"  For example {shown.user_id}: [bold]{shown.words}[/bold]\n  carried by request "
         f"{carried['seq']}, {carried['method']} {carried['path']}, and read back from Iterable"
     )
+
+
+def _show_all(on: Stage, sandbox: LocalIterable, days: list[Day], more: list[Played]) -> None:
+    """Print the days side by side, and compare all that Iterable holds with the warehouse."""
+    held = sandbox.contents()
+    _demand(read_back.strangers(held))
+    kept = state_tables.kept(on.playground.state)
+    expected = days[-1].expected
+    gone = {who for day in days for who in day.expected.profiles} - expected.profiles.keys()
+    of_users = kept.get(USERS, state_tables.Kept())
+    users = read_back.compare(expected, held.profiles, of_users, gone=gone)
+    told = [users.told, *read_back.compare_all(expected, held, kept)]
+    titles = [day.played.title for day in days]
+    on.console.print("\n[bold]All days[/bold]  of the shop, side by side")
+    played, carts = [*(day.played for day in days), *more], [day.carts for day in days]
+    summary.audiences(on.console, titles, [day.held.things[MEMBERSHIPS] for day in days])
+    summary.carts(on.console, titles, carts)
+    summary.sent(on.console, played, told)
+    report.read_back(on.console, users)
+    summary.unlike(on.console, told)
+    summary.in_short(on.console, played, carts, told)
+    if not all(one.holds for one in told):
+        raise DemoFailed("Iterable does not hold what the warehouse says")
 
 
 def _demand(wrong: list[str]) -> None:

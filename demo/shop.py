@@ -29,12 +29,20 @@ TABLES = {
     "users": "users.sql",
     "email_changes": "email_changes.sql",
     "gdpr_requests": "gdpr_requests.sql",
+    "products": "products.sql",
+    "shop_subscriptions": "subscriptions.sql",
+    "shop_purchases": "purchases.sql",
     "order_items": "order_items.sql",
     "orders": "orders.sql",
     "carts": "carts.sql",
     "cart_items": "cart_items.sql",
+    "product_subscriptions": "product_subscriptions.sql",
+    "product_subscription_renewals": "product_subscription_renewals.sql",
+    "shipments": "shipments.sql",
+    "shipment_items": "shipment_items.sql",
+    "reviews": "reviews.sql",
+    "voucher_assignments": "voucher_assignments.sql",
     "page_views": "page_views.sql",
-    "products": "products.sql",
 }
 
 # From day 2 on one row each; what is wrong with it is said in users.sql.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from argparse import ArgumentTypeError
 from contextlib import suppress
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 
     from local_iterable import LocalIterable
 
+# Of a file or a pipe: rich takes 80 columns for it, too few for the tables.
+_WIDTH = 100
 MIN_USERS = 200
-# The guard of first syncs holds more than this, as it should.
-MAX_USERS = 100_000
+# With twice as many a first run has more memberships than the guard lets go unseen.
+MAX_USERS = 50_000
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ def perform(play: Callable[[Stage], None], *, users: int, keep: bool) -> int:
         The exit status: 1 if the demo failed, 128 and more after a signal.
     """
     console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _WIDTH
     stage: list[Stage] = []
     status = 0
     with Interrupts() as interrupts:

@@ -1,19 +1,18 @@
-"""What a sync has written down: its runs, rejections and held keys, by plain SQL."""
+"""What the syncs have written down: their runs, rejections and held keys, by plain SQL."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import duckdb
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 MISSING_KEY = "missing_key"
-# In the order in which the DAG runs them.
-SYNCS = ("users", "audiences", "orders", "carts", "events")
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class SyncRun:
     One row of the table ``runs``.
 
     Args:
-        sync: what the sync is called in :data:`SYNCS`.
+        sync: its name without the shop's: ``users``.
 
         end: ``clean``, ``held`` and so on.
 
@@ -40,15 +39,15 @@ class SyncRun:
     reasons: dict[str, int]
 
     @property
-    def seconds(self) -> float:
-        """How long it took."""
-        return self.ended_at - self.started_at
+    def sent(self) -> int:
+        """How many rows Iterable took, those that say that something is over included."""
+        return self.counts["accepted"] + self.counts["removed_accepted"]
 
 
 @dataclass(frozen=True)
 class Kept:
     """
-    The users whom Iterable does not have as the warehouse says, as state knows them now.
+    The rows of a sync that Iterable does not have as the warehouse says, as state knows them now.
 
     Args:
         rejected: key -> reason.
@@ -58,16 +57,32 @@ class Kept:
         held: key -> guard.
     """
 
-    rejected: dict[str, str]
-    fields: dict[str, dict[str, str]]
-    held: dict[str, str]
+    rejected: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, dict[str, str]] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def why(self) -> dict[str, str]:
+        """Key -> why Iterable does not have the row."""
+        return self.rejected | self.held
+
+    @property
+    def people(self) -> dict[str, str]:
+        """The same by userId, with which keys of rows about people begin."""
+        return {
+            json.loads(key)[0] if key.startswith("[") else key: why for key, why in self.why.items()
+        }
+
+
+# `shop.users` is shown as `users`.
+_NAME = "substr(sync, strpos(sync, '.') + 1)"
 
 
 def runs(state: Path) -> list[SyncRun]:
     """Give all runs that have ended, the oldest first."""
     with duckdb.connect(str(state), read_only=True) as connection:
         rows = connection.execute(
-            "SELECT run_id, split_part(sync, '.', 2), state, epoch(started_at), epoch(ended_at), "
+            f"SELECT run_id, {_NAME}, state, epoch(started_at), epoch(ended_at), "
             "counts FROM runs JOIN syncs USING (sync_id) WHERE counts IS NOT NULL "
             "ORDER BY started_at"
         ).fetchall()
@@ -86,20 +101,31 @@ def runs(state: Path) -> list[SyncRun]:
     return found
 
 
-def kept(state: Path) -> Kept:
-    """Give which users are rejected or held now."""
+def kept(state: Path) -> dict[str, Kept]:
+    """Give which rows are rejected or held now, by the name of the sync."""
     with duckdb.connect(str(state), read_only=True) as connection:
-        of_users = "JOIN syncs USING (sync_id) WHERE object = 'users'"
+        of_sync = f"{_NAME}, key"
         rejections = connection.execute(
-            f"SELECT key, field, reason FROM rejections {of_users}"
+            f"SELECT {of_sync}, field, reason FROM rejections JOIN syncs USING (sync_id)"
         ).fetchall()
-        held = connection.execute(f"SELECT key, guard FROM held_keys {of_users}").fetchall()
-    fields: dict[str, dict[str, str]] = {}
-    for key, field, reason in rejections:
-        if field:
-            fields.setdefault(key, {})[field] = reason
-    return Kept(
-        rejected={key: reason for key, field, reason in rejections if not field},
-        fields=fields,
-        held=dict(held),
-    )
+        held = connection.execute(
+            f"SELECT {of_sync}, guard FROM held_keys JOIN syncs USING (sync_id)"
+        ).fetchall()
+    found: dict[str, Kept] = {}
+    for sync, key, name, reason in rejections:
+        of = found.setdefault(sync, Kept())
+        if name:
+            of.fields.setdefault(key, {})[name] = reason
+        else:
+            of.rejected[key] = reason
+    for sync, key, guard in held:
+        found.setdefault(sync, Kept()).held[key] = guard
+    return found
+
+
+def newest_data(state: Path) -> dict[str, datetime]:
+    """Give the moment as of which each sync has last sent everything; naive, in UTC."""
+    with duckdb.connect(str(state), read_only=True) as connection:
+        return dict(
+            connection.execute(f"SELECT {_NAME}, timezone('UTC', as_of) FROM syncs").fetchall()
+        )

@@ -13,6 +13,7 @@ from iterable_sync.errors import ConfigError
 from iterable_sync.rows import Project, ProjectType
 
 
+@pytest.mark.capability("A3")
 @pytest.mark.parametrize(
     ("region", "expected"),
     [
@@ -26,12 +27,14 @@ def test_region_decides_the_host(region: str, expected: str) -> None:
     assert expected == client.base_url
 
 
+@pytest.mark.capability("A3")
 @pytest.mark.parametrize("region", ["", "US", "ap", "us-east-1", "usa"])
 def test_an_unknown_region_is_an_error_and_never_a_default(region: str) -> None:
     with pytest.raises(ConfigError, match="known: eu, us"):
         IterableClient(KEY, Project("1", region, ProjectType.HYBRID))
 
 
+@pytest.mark.failure("S4")
 @pytest.mark.parametrize(
     "url",
     [
@@ -70,6 +73,7 @@ def test_no_other_base_url_gets_the_key(url: str) -> None:
         IterableClient(KEY, PROJECT, base_url=url)
 
 
+@pytest.mark.failure("S4")
 @pytest.mark.parametrize(
     "url",
     [

@@ -61,6 +61,7 @@ def test_bytes_are_counted_exactly(max_bytes: int, expected: list[list[int]]) ->
     assert seqs(cut([payload(1), payload(2), payload(3)], max_bytes=max_bytes)) == expected
 
 
+@pytest.mark.failure("D11")
 @pytest.mark.parametrize(("size", "is_sent"), [(9, True), (10, True), (11, False)])
 def test_row_above_the_limit_is_rejected(size: int, is_sent: bool) -> None:
     """A row that no request can hold is rejected, and its neighbours are sent."""
@@ -71,6 +72,7 @@ def test_row_above_the_limit_is_rejected(size: int, is_sent: bool) -> None:
     assert [*chain(*seqs(batches))] == ([1, 2, 3] if is_sent else [1, 3])
 
 
+@pytest.mark.capability("A18")
 def test_first_row_alone_above_the_limit_makes_no_empty_request() -> None:
     """A batch is never empty because its first row did not fit."""
     batches = cut([payload(1, 100), payload(2), payload(3)], max_bytes=50, max_rows=1)

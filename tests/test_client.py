@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.failure("S1")
+@pytest.mark.capability("A2", "E1")
 def test_the_key_is_in_its_header_and_never_in_the_url() -> None:
     with WireServer(http()) as server:
         client_of(server).get("/api/lists", {"a": "b"})
@@ -50,6 +52,7 @@ def test_the_body_arrives_byte_by_byte_as_given() -> None:
     assert server.requests[0].endswith(b"\r\n\r\n" + BODY)
 
 
+@pytest.mark.failure("S3")
 def test_netrc_is_never_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login canary password canary\n")
@@ -63,6 +66,7 @@ def test_netrc_is_never_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert b"authorization" not in server.requests[0].lower()
 
 
+@pytest.mark.failure("S3")
 def test_a_sandbox_is_reached_without_the_proxy_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -72,6 +76,7 @@ def test_a_sandbox_is_reached_without_the_proxy_of_the_environment(
     assert post(http()).status == 200
 
 
+@pytest.mark.failure("S3")
 def test_a_proxy_of_the_environment_gets_the_host_name_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -132,6 +137,7 @@ def test_an_answer_has_status_json_code_and_request_id() -> None:
     )
 
 
+@pytest.mark.failure("S11")
 def test_a_request_id_that_could_forge_a_log_line_is_dropped() -> None:
     assert post(http("200 OK", b"{}", "Iterable-Request-Id: a b")).request_id is None
 
@@ -216,6 +222,8 @@ def test_known_fields_of_the_wrong_shape_are_not_taken_for_none(body: bytes) -> 
         client_of(server).known_fields()
 
 
+@pytest.mark.failure("S14")
+@pytest.mark.capability("A2")
 @pytest.mark.parametrize(
     ("status", "params", "expected"),
     [
@@ -234,6 +242,7 @@ def test_check_says_what_is_missing(status: str, params: bytes, expected: str) -
         client_of(server).check()
 
 
+@pytest.mark.failure("S14")
 @pytest.mark.parametrize(
     ("status", "error"),
     [("429 x", AttemptFailed), ("503 x", AttemptFailed), ("404 x", ConfigError)],
@@ -262,6 +271,7 @@ LEAKS = [
 ]
 
 
+@pytest.mark.failure("S1")
 @pytest.mark.parametrize("handler", LEAKS)
 @pytest.mark.parametrize("method", ["post", "get"])
 def test_no_message_repr_log_or_chained_exception_shows_key_or_person(

@@ -31,6 +31,7 @@ def item(**members: str) -> str:
 PLAIN = '[{"id":"7","name":"Tea","price":1.0,"quantity":1}]'
 
 
+@pytest.mark.capability("A20")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -76,6 +77,7 @@ def test_item_is_as_iterable_takes_it(text: str | None, expected: str | None) ->
     assert [expected] == written(text)
 
 
+@pytest.mark.capability("C10")
 def test_all_members_have_their_place() -> None:
     text = item(
         sku="501",
@@ -88,6 +90,22 @@ def test_all_members_have_their_place() -> None:
     assert written(text) == [
         '[{"id":"7","sku":"501","name":"Tea","description":"Döse",'
         '"categories":["Games,Board Games"],"price":1.0,"quantity":1,"url":"/t","imageUrl":"/i"}]'
+    ]
+
+
+@pytest.mark.capability("C10")
+def test_what_else_a_shop_says_of_a_product_is_kept() -> None:
+    extras = '"brands":["Acme"],"original_price":24.95,"variant_name":"500 g"'
+    text = item(
+        brands='["Acme"]',
+        categories='["Food","Tea"]',
+        original_price="24.95",
+        variant_name='"500 g"',
+    )
+
+    assert written(text) == [
+        '[{"id":"7","name":"Tea","categories":["Food","Tea"],"price":1.0,"quantity":1,'
+        f'"dataFields":{{{extras}}}}}]'
     ]
 
 

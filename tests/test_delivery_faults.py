@@ -61,6 +61,7 @@ def emails(seqs: Any) -> set[str]:
 # -- one row spoils the request ------------------------------------------------------------------
 
 
+@pytest.mark.failure("H15")
 @pytest.mark.parametrize("with_path", [True, False], ids=["named", "not named"])
 @pytest.mark.parametrize(
     ("bad", "most", "most_named"), [(1, 20, 2), (10, 180, 11), (30, 400, 31), (100, 900, 101)]
@@ -82,6 +83,7 @@ def test_poison_rows_are_found_and_the_others_of_a_thousand_arrive(
     assert len(posts(sandbox)) == result.requests
 
 
+@pytest.mark.failure("H16")
 @pytest.mark.parametrize(
     ("reason", "expected"),
     [
@@ -108,6 +110,7 @@ def test_rows_that_are_named_as_failed_are_those_rejected(
 # -- size ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.failure("H14")
 @pytest.mark.parametrize("status", [413, 400])
 @pytest.mark.parametrize("most_bytes", [1_000_000, 100_000, 10_000])
 def test_a_body_too_large_is_halved_and_the_size_remembered_for_the_run(
@@ -162,6 +165,7 @@ NO_SUCCESS = [
 ONE_TOO_FEW = pytest.param({"kind": "wrong_counts", "by": -1}, id="one too few")
 
 
+@pytest.mark.failure("H6", "H7")
 @pytest.mark.parametrize("fault", [*NO_SUCCESS, ONE_TOO_FEW])
 def test_an_answer_that_settles_nothing_is_asked_again(
     sandbox: SandboxServer, fault: Mapping[str, Any]
@@ -181,6 +185,7 @@ def test_an_answer_that_settles_nothing_is_asked_again(
     assert emails(range(8)) == people(sandbox)
 
 
+@pytest.mark.failure("H6", "H7")
 @pytest.mark.parametrize("fault", NO_SUCCESS)
 def test_an_answer_that_never_settles_anything_leaves_the_rows_in_doubt(
     sandbox: SandboxServer, fault: Mapping[str, Any]
@@ -195,6 +200,7 @@ def test_an_answer_that_never_settles_anything_leaves_the_rows_in_doubt(
     assert emails(range(8)) == people(sandbox)
 
 
+@pytest.mark.failure("H7")
 @pytest.mark.parametrize("status", [201, 202])
 def test_another_2xx_with_the_true_body_counts_as_it_says(
     sandbox: SandboxServer, status: int
@@ -223,6 +229,7 @@ def test_what_was_refused_before_it_was_looked_at_is_not_in_doubt(
     assert ([], [0, 1], set()) == (result.in_doubt, result.not_applied, people(sandbox))
 
 
+@pytest.mark.failure("H5")
 def test_a_timeout_after_which_it_is_applied_is_sent_again_and_not_lost(
     sandbox: SandboxServer,
 ) -> None:
@@ -235,6 +242,7 @@ def test_a_timeout_after_which_it_is_applied_is_sent_again_and_not_lost(
     assert emails(range(2)) == people(sandbox)
 
 
+@pytest.mark.failure("H17")
 def test_a_connection_that_is_closed_after_every_answer_loses_and_doubles_nothing(
     sandbox: SandboxServer,
 ) -> None:
@@ -249,6 +257,7 @@ def test_a_connection_that_is_closed_after_every_answer_loses_and_doubles_nothin
     assert emails(range(20)) == people(sandbox)
 
 
+@pytest.mark.failure("H12")
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_stops_the_run_and_names_the_host(sandbox: SandboxServer, status: int) -> None:
     """H12: nothing is sent there, and nothing was applied here."""
@@ -261,6 +270,7 @@ def test_a_redirect_stops_the_run_and_names_the_host(sandbox: SandboxServer, sta
     assert ([0, 1], 1) == (result.not_applied, result.requests)
 
 
+@pytest.mark.failure("H13")
 @pytest.mark.parametrize(
     ("status", "params", "words"),
     [
@@ -291,6 +301,7 @@ def test_a_refused_key_stops_at_once_and_says_endpoint_type_and_right(
 # -- how long is waited --------------------------------------------------------------------------
 
 
+@pytest.mark.failure("H2")
 @pytest.mark.parametrize(
     ("fault", "least", "most"),
     [
@@ -315,6 +326,7 @@ def test_nothing_is_sent_before_the_moment_that_retry_after_names(
     assert least <= clock.now - 1_000 <= most
 
 
+@pytest.mark.failure("H2")
 @pytest.mark.parametrize("as_date", [False, True], ids=["seconds", "date"])
 def test_a_day_of_retry_after_gives_the_worker_back(
     sandbox: SandboxServer, *, as_date: bool
@@ -353,6 +365,7 @@ def deliver_all(sandbox: SandboxServer, clock: Clock, wanted: set[int]) -> tuple
     return accepted, requests
 
 
+@pytest.mark.failure("H3")
 def test_a_tenth_of_5xx_is_survived_in_little_more_time(sandbox: SandboxServer) -> None:
     """H3: 200 requests at 4/s take 50 s; at most 1.3 times that."""
     sandbox.fail(
@@ -369,6 +382,7 @@ def test_a_tenth_of_5xx_is_survived_in_little_more_time(sandbox: SandboxServer) 
     assert clock.now - 1_000 <= 1.3 * 200 / 4
 
 
+@pytest.mark.failure("H3")
 def test_with_half_of_5xx_the_run_ends_and_what_is_left_is_sent_later(
     sandbox: SandboxServer,
 ) -> None:
@@ -386,6 +400,7 @@ def test_with_half_of_5xx_the_run_ends_and_what_is_left_is_sent_later(
     assert emails(range(200)) == people(sandbox)
 
 
+@pytest.mark.failure("H3")
 @pytest.mark.parametrize("taken_before", [0, 100])
 def test_with_nothing_but_5xx_the_run_ends_within_two_minutes_and_few_requests(
     sandbox: SandboxServer, taken_before: int

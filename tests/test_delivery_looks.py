@@ -223,6 +223,7 @@ def test_a_look_comes_before_every_attempt() -> None:
     assert (settled(result), result.requests) == ("accepted", 3)
 
 
+@pytest.mark.failure("H5")
 def test_a_lost_answer_is_resolved_by_a_look_and_not_by_a_second_call() -> None:
     """It was applied; to send it again would be refused, or do it to somebody else."""
     client, result = deliver(UNKNOWN, looks=[SEND, Look("done")])

@@ -86,6 +86,8 @@ def poison(bad: Iterable[int], paths: str = "none", limit: int = 99) -> Callable
     return rule
 
 
+@pytest.mark.failure("H15")
+@pytest.mark.capability("B4")
 @pytest.mark.parametrize("paths", ["none", "right", "wrong"])
 def test_one_poison_row_in_a_thousand_costs_at_most_20_extra_calls(paths: str) -> None:
     """H15, at each place of the batch."""
@@ -126,6 +128,7 @@ def test_a_batch_of_poison_alone_is_rejected_row_by_row() -> None:
     assert len(client.requests) <= 2 * 50
 
 
+@pytest.mark.failure("H15")
 @given(
     count=st.integers(1, 80),
     data=st.data(),
@@ -199,6 +202,7 @@ def test_each_row_has_one_outcome_whatever_happens(
 # -- size ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.failure("H14")
 @pytest.mark.parametrize("most", [60_000, 20_000, 4_000])
 @pytest.mark.parametrize("too_large", [answer(413), refused(400, "BatchTooLarge")])
 def test_a_body_that_is_too_large_is_halved_until_it_fits(too_large: Answer, most: int) -> None:
@@ -218,6 +222,7 @@ def test_a_body_that_is_too_large_is_halved_until_it_fits(too_large: Answer, mos
     assert list(range(1000)) == sorted(seq_of(user) for users in fitting for user in users)
 
 
+@pytest.mark.failure("H14")
 def test_the_size_is_learned_for_the_run() -> None:
     client = MemoryIterable(
         lambda users, *_: taken(len(users)) if len(users) <= 300 else answer(413)

@@ -205,6 +205,8 @@ ACCEPTED = [
 ]
 
 
+@pytest.mark.failure("D15")
+@pytest.mark.capability("A9", "B21")
 @pytest.mark.parametrize(("dialect", "sql", "names"), ACCEPTED)
 def test_honest_query_goes_through_unaltered(
     request: pytest.FixtureRequest, dialect: str, sql: str, names: list[str]
@@ -342,6 +344,7 @@ def test_locking_query_is_refused(postgres: Engine, clause: str, expression: str
         check_select(sql, dialect="postgres")
 
 
+@pytest.mark.failure("D15")
 @pytest.mark.parametrize(
     ("sql", "words"),
     [

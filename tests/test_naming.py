@@ -131,6 +131,7 @@ def test_columns_that_are_no_fields_keep_their_names() -> None:
     assert {} == declared("user_id", "CREATED_AT", roles=roles, naming="camel")
 
 
+@pytest.mark.capability("B15", "B16", "B17", "B18", "B19")
 def test_well_known_names_become_those_of_iterable() -> None:
     """All five, and their types, as the switch of the other tool has them."""
     found = declared(*IDENTIFY, identify_names=True)
@@ -144,6 +145,7 @@ def test_well_known_names_become_those_of_iterable() -> None:
     } == found
 
 
+@pytest.mark.capability("B17")
 def test_phone_number_is_a_phone_where_its_country_is_known() -> None:
     found = declared("PHONE_NUMBER", identify_names=True, phone_region="US")
 

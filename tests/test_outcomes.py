@@ -41,6 +41,7 @@ ARRAYS = {
 }
 
 
+@pytest.mark.failure("H16")
 @pytest.mark.parametrize("array", ARRAYS)
 def test_each_array_names_rows_by_either_identifier(array: str) -> None:
     sent = [user(0, "Ana@X.com".lower(), "A1"), user(1, "b@x.com", "B2"), user(2, "c@x.com", "C3")]
@@ -108,6 +109,7 @@ def test_rows_that_change_nothing_are_no_failures_wherever_they_are_listed() -> 
     assert Attribution(Reading.EXACT) == found
 
 
+@pytest.mark.failure("H7")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -129,6 +131,7 @@ def test_an_answer_that_does_not_add_up_is_ambiguous_and_never_a_success(answer:
     assert Attribution(Reading.AMBIGUOUS) == attribute(rows(4), answer)
 
 
+@pytest.mark.failure("H16")
 def test_two_rows_of_one_identifier_and_one_failure_is_ambiguous() -> None:
     sent = [user(0, "shared", "a@x"), user(1, "shared", "b@x"), user(2, "c")]
 
@@ -164,6 +167,7 @@ def test_a_request_of_one_row_attributes_by_elimination(answer: Any, expected: A
     assert expected == attribute([row(7)], answer)
 
 
+@pytest.mark.failure("H7")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -220,6 +224,7 @@ def test_created_fields_are_reported() -> None:
     assert ("a", "b") == attribute(rows(2), reply(2, 0, createdFields=["a", "b"])).created
 
 
+@pytest.mark.failure("H16", "O6")
 @given(
     data=st.data(),
     count=st.integers(2, 60),

@@ -41,6 +41,7 @@ def test_what_was_not_used_is_not_saved_up_for_a_burst() -> None:
     assert [60.0, 60.25, 60.5, 60.75] == times
 
 
+@pytest.mark.failure("O8")
 @pytest.mark.parametrize("rate", [4.0, 20.0])
 def test_no_second_has_more_requests_than_the_rate_and_one(rate: float) -> None:
     clock = Clock()
@@ -77,6 +78,7 @@ def test_a_rate_is_positive(rate: float) -> None:
         Pacer(rate)
 
 
+@pytest.mark.failure("H1")
 def test_a_429_halves_the_rate_which_regains_five_per_cent_a_second() -> None:
     clock = Clock()
     pacer = Pacer(4, clock=clock, sleep=clock.sleep)
@@ -190,6 +192,7 @@ def storm(
     return answered
 
 
+@pytest.mark.failure("H1", "O8")
 @pytest.mark.parametrize("threads", [1, 4, 8])
 @pytest.mark.parametrize(
     ("strangers_per_s", "until_s"),
@@ -266,6 +269,7 @@ def test_the_circuit_opens_at_the_fifth_failure_in_a_row() -> None:
     assert breaker.is_open
 
 
+@pytest.mark.failure("H4")
 def test_an_open_circuit_lets_one_probe_through_each_30_s_until_one_succeeds() -> None:
     clock = Clock()
     breaker = CircuitBreaker(clock=clock, sleep=clock.sleep)
@@ -300,6 +304,7 @@ def test_an_open_circuit_ends_the_run_after_two_minutes() -> None:
     assert caught.value.delay_s == 300
 
 
+@pytest.mark.failure("H4")
 def test_an_outage_of_ten_minutes_costs_at_most_25_requests() -> None:
     """H4: run after run, each started when the one before asked to be."""
     clock = Clock()
@@ -326,6 +331,7 @@ def test_a_stop_ends_the_wait_for_the_circuit() -> None:
     assert not breaker.enter(lambda: clock.now > 1_001)
 
 
+@pytest.mark.failure("H3")
 def test_retries_are_a_tenth_of_the_requests_beyond_the_reserve() -> None:
     clock = Clock()
     budget = RetryBudget(clock=clock)

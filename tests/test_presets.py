@@ -44,6 +44,7 @@ def test_names_of_the_shop_are_those_of_its_destination() -> None:
     assert "ignore" == made.unmapped_events
 
 
+@pytest.mark.capability("B11")
 def test_purchases_need_what_the_destination_needs() -> None:
     assert ("campaignId", "templateId", "items", "total") == spec(
         "orders", preset="freshpaint"
@@ -52,6 +53,7 @@ def test_purchases_need_what_the_destination_needs() -> None:
     assert ("items",) == spec("carts", preset="segment_actions").required
 
 
+@pytest.mark.capability("A8")
 def test_commerce_goes_to_its_own_endpoints_and_all_else_passes() -> None:
     made = spec(preset="segment_actions")
 

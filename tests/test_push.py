@@ -28,6 +28,7 @@ def settle_fields(world: World) -> None:
     world.sync()
 
 
+@pytest.mark.capability("A32")
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
@@ -49,6 +50,7 @@ def test_a_request_holds_as_many_rows_as_allowed(
     assert expected == sizes(client)
 
 
+@pytest.mark.capability("A32")
 def test_a_request_holds_as_many_bytes_as_allowed(postgres_world: World) -> None:
     world = postgres_world
     settle_fields(world)
@@ -114,6 +116,7 @@ def test_what_was_answered_is_recorded_while_the_next_requests_go_out(
     assert 9 <= settled[-1] <= 10
 
 
+@pytest.mark.failure("D9", "D13")
 def test_no_person_is_in_two_requests_at_a_time(postgres_world: World) -> None:
     """Two keys were once the same person, and both leave: one removal is enough."""
     world = postgres_world
@@ -239,6 +242,7 @@ def test_a_file_is_opened_once_for_many_answers(duckdb_world: World) -> None:
     assert commits <= 6
 
 
+@pytest.mark.failure("P9")
 @pytest.mark.parametrize("chunk", [1, 2, 5, 10, 11])
 def test_a_plan_is_read_in_chunks_without_losing_a_row(
     postgres_world: World, monkeypatch: pytest.MonkeyPatch, chunk: int

@@ -253,6 +253,7 @@ def test_a_row_that_a_run_sent_meanwhile_is_not_judged_by_what_it_was(world: Wor
     assert {} == world.dirty()
 
 
+@pytest.mark.capability("B3")
 def test_it_says_when_the_sync_was_last_well(world: World) -> None:
     """A sync that has not run clean for long is no better for a clean sample."""
     world.put(*people(1, 2))

@@ -22,6 +22,7 @@ def wrong(world: World, rows: list[tuple[Any, ...]]) -> set[str]:
     return {key for key, email, city, points in rows if held.get(email) != (city, points)}
 
 
+@pytest.mark.failure("H18")
 def test_a_silent_drop_is_found_and_healed(world: World) -> None:
     """Of new people and of changes, by a sample; the rest by reading everything."""
     total = 400
@@ -54,6 +55,7 @@ def test_a_silent_drop_is_found_and_healed(world: World) -> None:
     assert 0 == look(world, rows=total + 1).drift.count
 
 
+@pytest.mark.failure("H18")
 @pytest.mark.all
 def test_of_half_a_per_cent_2000_rows_tell_within_a_fifth_of_a_point(world: World) -> None:
     """

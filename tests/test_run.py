@@ -20,6 +20,7 @@ MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 TUESDAY = datetime(2026, 3, 3, tzinfo=UTC)
 
 
+@pytest.mark.capability("A7", "B6")
 def test_a_run_sends_everything_then_changed_fields_then_nothing(world: World) -> None:
     world.put(*people(1, 2, 3))
 
@@ -53,6 +54,7 @@ def test_a_run_sends_everything_then_changed_fields_then_nothing(world: World) -
     assert ["clean", "clean", "clean"] == world.runs()
 
 
+@pytest.mark.capability("A7")
 def test_what_iterable_holds_equals_the_warehouse(world: World) -> None:
     """Each side is counted on its own: Iterable by its profiles, the warehouse by plain Python."""
     rows = [
@@ -77,6 +79,7 @@ def test_what_iterable_holds_equals_the_warehouse(world: World) -> None:
     } == gone
 
 
+@pytest.mark.failure("D1")
 def test_null_is_kept_cleared_or_waited_for_as_the_field_says(world: World) -> None:
     columns = {
         "user_id": "text",
@@ -211,6 +214,7 @@ def test_a_guard_that_holds_the_other_key_lets_the_removal_go(world: World) -> N
     assert {"userId", "email"} == set(world.users()["u1@example.com"])
 
 
+@pytest.mark.failure("D12")
 def test_a_changed_identity_is_held_and_the_others_are_delivered(world: World) -> None:
     world.put(*people(1, 2))
     world.sync()
@@ -239,6 +243,7 @@ def test_a_changed_identity_is_held_and_the_others_are_delivered(world: World) -
     assert (RunEnd.CLEAN, set()) == (back.end, world.held())
 
 
+@pytest.mark.failure("D12")
 def test_a_changed_identity_may_be_sent_as_a_full_row(postgres_world: World) -> None:
     world = postgres_world
     world.put(*people(1, 2))
@@ -258,6 +263,8 @@ def test_a_changed_identity_may_be_sent_as_a_full_row(postgres_world: World) -> 
     assert 0 == again.requests
 
 
+@pytest.mark.failure("D12")
+@pytest.mark.capability("A34")
 @pytest.mark.parametrize("kind", [ProjectType.USER_ID, ProjectType.HYBRID])
 def test_a_changed_email_is_an_ordinary_update_where_the_user_id_identifies(
     postgres_world: World, kind: ProjectType
@@ -300,6 +307,7 @@ def test_an_older_run_is_superseded_before_it_queries(world: World) -> None:
     assert ["clean", "clean"] == world.runs()
 
 
+@pytest.mark.failure("P6")
 def test_clearing_ten_old_runs_pushes_nothing_of_the_past(world: World) -> None:
     """Whatever the model says today, for a template of the date it says the past."""
     world.put(*people(1, 2, city="today"))
@@ -368,6 +376,7 @@ def test_a_dry_run_before_the_first_run_makes_no_tables(world: World) -> None:
     assert 0 == world.writes()
 
 
+@pytest.mark.failure("O2")
 def test_a_row_that_vanishes_from_the_books_fails_the_run(postgres_world: World) -> None:
     """The sums are not taken from one place: a lost row shows."""
     world = postgres_world

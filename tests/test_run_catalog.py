@@ -25,12 +25,6 @@ NO_CATALOG = {
 }
 
 
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.all)])
-def world(request: pytest.FixtureRequest) -> World:
-    made: World = request.getfixturevalue(f"{request.param}_world")
-    return made
-
-
 @pytest.fixture(params=["duckdb", "postgres"])
 def either(request: pytest.FixtureRequest) -> World:
     """Give a world of each engine, for what is SQL of catalogs alone."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STRICT = Guards(removed_floor=1, changed_floor=1, max_removed=0.2, max_changed=0.5)
 
 
+@pytest.mark.failure("W3")
 def test_an_empty_query_removes_nobody(world: World) -> None:
     world.put(*people(1, 2))
     world.sync(on_remove="clear")
@@ -72,6 +73,7 @@ def test_removals_that_would_be_ignored_are_held_as_well(postgres_world: World) 
     assert (5, 0, set()) == (back.unchanged, back.requests, world.held())
 
 
+@pytest.mark.failure("W4")
 def test_a_mass_change_is_held_and_the_rest_is_delivered(postgres_world: World) -> None:
     world = postgres_world
     world.put(*people(1, 2, 3, 4))
@@ -89,6 +91,7 @@ def test_a_mass_change_is_held_and_the_rest_is_delivered(postgres_world: World) 
     assert (RunEnd.CLEAN, 3, set()) == (allowed.end, allowed.accepted, world.held())
 
 
+@pytest.mark.failure("W4", "S18")
 def test_an_oversized_first_run_is_held_until_it_is_asked_for(postgres_world: World) -> None:
     world = postgres_world
     world.put(*people(1, 2, 3))

@@ -53,6 +53,7 @@ def test_mapped_events_arrive_under_their_new_names(world: World) -> None:
     assert (4, 0, []) == (report.accepted, report.ignored, notes(report))
 
 
+@pytest.mark.capability("C7")
 def test_ignored_events_are_counted_and_named(world: World) -> None:
     """They are none of the rejected, and the sums of the run hold."""
     with_named(world, "Viewed Product", "Seen", "Seen", "Cart Updated", None)
@@ -95,6 +96,7 @@ def test_name_that_maps_to_none_is_left_out(duckdb_world: World) -> None:
     assert 1 == report.ignored
 
 
+@pytest.mark.capability("C7")
 def test_unmapped_events_are_an_error_before_anything_is_sent(world: World) -> None:
     """How many there are, and the names that come most often; no other value."""
     many = [f"n{number}" for number in range(7)]
@@ -157,6 +159,7 @@ def test_names_with_quotes_are_names(duckdb_world: World) -> None:
     assert {1: "its"} == names_of(world)
 
 
+@pytest.mark.capability("C3", "C4", "C5", "C6")
 def test_preset_of_the_shop_sends_its_four_events(duckdb_world: World) -> None:
     """End to end, with nothing else declared."""
     world = with_named(

@@ -45,6 +45,7 @@ FIELDS = "/api/users/getFields"
 # -- what arrives ---------------------------------------------------------------------------------
 
 
+@pytest.mark.capability("A8")
 def test_an_event_arrives_with_its_name_time_and_fields(world: World) -> None:
     with_events(world, event(1, 2, who="ann", total=5))
 
@@ -57,6 +58,7 @@ def test_an_event_arrives_with_its_name_time_and_fields(world: World) -> None:
     )
 
 
+@pytest.mark.capability("A12")
 def test_the_name_comes_from_a_column_where_none_is_given(world: World) -> None:
     with_events(world, event(1), event(2))
     sql = f"SELECT *, 'Seen' || id AS event_name FROM {world.prefix}events"
@@ -64,6 +66,20 @@ def test_the_name_comes_from_a_column_where_none_is_given(world: World) -> None:
     sync(world, sql=sql, event_name=None)
 
     assert ["Seen1", "Seen2"] == [found["eventName"] for found in arrived(world)]
+
+
+@pytest.mark.capability("C8")
+def test_an_array_of_the_warehouse_is_a_list_of_the_event(world: World) -> None:
+    """Also one of a single value, and none is no list of nothing."""
+    with_events(world, event(1), event(2))
+    sql = f"""SELECT *, CASE WHEN id = 1 THEN ARRAY['Acme', 'Ünïq'] END AS brands,
+        ARRAY['Games,Board Games'] AS categories FROM {world.prefix}events"""
+
+    sync(world, sql=sql)
+
+    both, one = (found["dataFields"] for found in arrived(world))
+    assert (["Acme", "Ünïq"], ["Games,Board Games"]) == (both["brands"], both["categories"])
+    assert (["Games,Board Games"], False) == (one["categories"], "brands" in one)
 
 
 def test_events_of_two_syncs_with_the_same_keys_are_different_events(world: World) -> None:
@@ -157,6 +173,7 @@ def test_several_syncs_may_have_fields_of_one_name(world: World) -> None:
 # -- old runs, other declarations ----------------------------------------------------------------
 
 
+@pytest.mark.failure("P6")
 def test_clearing_old_runs_sends_nothing_again(world: World) -> None:
     with_events(world, event(1, 1), event(2))
     today = datetime.now(UTC)
@@ -283,6 +300,7 @@ class Watch:
             self._on_the_way.subtract({row["userId"] for row in rows})
 
 
+@pytest.mark.failure("D13")
 @pytest.mark.parametrize("chunk", [20_000, 7, 1], ids=["one chunk", "cut", "a row a chunk"])
 def test_a_person_is_never_in_two_requests_at_a_time(
     world: World, monkeypatch: pytest.MonkeyPatch, chunk: int
@@ -318,6 +336,8 @@ class Turned(Client):
         return super().send(method, self.elsewhere if self.event in ids else path, body)
 
 
+@pytest.mark.failure("D13")
+@pytest.mark.capability("B8")
 def test_later_events_do_not_overtake_those_of_a_batch_that_was_not_taken(world: World) -> None:
     """Only those of the same person wait with it; others that share a batch go on."""
     rows = [event(n, 1, who="much") for n in range(1, 9)]
@@ -373,6 +393,7 @@ def test_a_crash_at_a_request_loses_and_doubles_nothing(world: World, applied: b
     assert 0 == sync(world).requests
 
 
+@pytest.mark.failure("P1")
 @pytest.mark.parametrize("at", [1, 3])
 def test_a_killed_process_loses_and_doubles_nothing(world: World, at: int) -> None:
     with_events(world, *(event(n, 1, who=f"u{n % 3}") for n in range(1, 10)))
@@ -385,6 +406,7 @@ def test_a_killed_process_loses_and_doubles_nothing(world: World, at: int) -> No
     assert ({}, 0) == (world.dirty("events"), sync(world).requests)
 
 
+@pytest.mark.failure("P1")
 @pytest.mark.parametrize("first", one_in(3, range(3)))
 def test_a_crash_at_any_statement_loses_and_doubles_nothing(world: World, first: int) -> None:
     """Of every third statement, from one of the first three on: together, all of them."""

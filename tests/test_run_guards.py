@@ -59,6 +59,7 @@ def history(world: World) -> None:
     world.sync()
 
 
+@pytest.mark.failure("W5")
 @LOSSES
 def test_a_lost_snapshot_is_no_first_run_and_holds_everything(world: World, lose: Any) -> None:
     history(world)
@@ -74,6 +75,7 @@ def test_a_lost_snapshot_is_no_first_run_and_holds_everything(world: World, lose
     assert any("full_resync=True" in note for note in report.notes)
 
 
+@pytest.mark.failure("W5")
 @LOSSES
 def test_a_full_resync_is_the_way_out(world: World, lose: Any) -> None:
     """It sends also what reads as unchanged: in an older copy, u1 is what the warehouse says."""
@@ -162,6 +164,7 @@ def test_a_crashed_run_does_not_hide_that_the_snapshot_was_lost(world: World) ->
     assert {"snapshot_lost"} == set(world.sync().held_by_guard)
 
 
+@pytest.mark.failure("W5", "W9")
 def test_a_few_corrupted_values_send_just_those_rows_again(world: World) -> None:
     world.put(*people(*range(1, 101)))
     world.sync()
@@ -173,6 +176,7 @@ def test_a_few_corrupted_values_send_just_those_rows_again(world: World) -> None
     assert {"u7@example.com": {"city": "Bern"}} == world.sent_fields
 
 
+@pytest.mark.failure("W5")
 def test_rows_that_are_missing_from_the_snapshot_are_sent_again(world: World) -> None:
     world.put(*people(*range(1, 11)))
     world.sync()
@@ -246,6 +250,7 @@ def channels(world: World) -> Iterator[Any]:
     world.server.reset(project_type="email")
 
 
+@pytest.mark.failure("W9", "S18")
 def test_the_first_run_names_the_project_in_words_that_can_be_checked(
     world: World, channels: Any
 ) -> None:
@@ -262,6 +267,8 @@ def test_the_first_run_names_the_project_in_words_that_can_be_checked(
     assert [] == second.notes
 
 
+@pytest.mark.failure("W9", "S18")
+@pytest.mark.capability("B3")
 def test_the_key_of_another_project_sends_nothing(world: World, channels: Any) -> None:
     channels(71, 72)
     world.put(*people(1))
@@ -347,6 +354,7 @@ def test_the_project_is_asked_once_in_a_run_and_not_where_nothing_is_sent(world:
     assert 1 == paths.count(CHANNELS)
 
 
+@pytest.mark.failure("S11")
 def test_what_people_called_a_channel_cannot_forge_a_line(world: World) -> None:
     with world.server.app_state.lock:
         world.server.app_state.messaging.replace(

@@ -41,6 +41,7 @@ def addresses(*numbers: int) -> set[str]:
 # -- who is in a list ----------------------------------------------------------------------------
 
 
+@pytest.mark.capability("E8")
 @pytest.mark.parametrize("project", list(ProjectType))
 def test_list_has_the_rows_of_the_model_after_each_run(world: World, project: ProjectType) -> None:
     """Members come, go and come back, named as the project names them."""
@@ -185,6 +186,7 @@ def test_list_is_created_once_and_pinned(world: World) -> None:
     assert 1 == requests(world, method="GET").count("/api/lists")
 
 
+@pytest.mark.capability("E7")
 def test_list_that_is_there_is_taken(world: World) -> None:
     number = create(world)
     put(world, *mails(1))
@@ -194,6 +196,7 @@ def test_list_that_is_there_is_taken(world: World) -> None:
     assert [SUBSCRIBE] == requests(world)
 
 
+@pytest.mark.capability("E39")
 @pytest.mark.parametrize(
     ("there", "changes", "words"),
     [
@@ -219,6 +222,7 @@ def test_list_that_cannot_be_is_an_error_before_anything_is_sent(
     assert ["failed"] == duckdb_world.runs()
 
 
+@pytest.mark.capability("E7")
 def test_list_by_its_id_is_never_looked_for_by_name(world: World) -> None:
     number = create(world, "Whatever it is called")
     put(world, *mails(1, 2))
@@ -230,6 +234,7 @@ def test_list_by_its_id_is_never_looked_for_by_name(world: World) -> None:
     assert {} == pins(world)
 
 
+@pytest.mark.capability("E11")
 def test_dynamic_list_by_its_id_is_refused(duckdb_world: World) -> None:
     number = create(duckdb_world, kind=ListKind.DYNAMIC)
     put(duckdb_world, *mails(1))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 WITH_PLAN = {**USERS, "plan": "text"}
 
 
+@pytest.mark.failure("D10")
+@pytest.mark.capability("A1")
 def test_a_newly_mapped_column_sends_only_that_field(world: World) -> None:
     world.put(*people(1, 2))
     world.sync()
@@ -35,6 +37,16 @@ def test_a_newly_mapped_column_sends_only_that_field(world: World) -> None:
         world.acknowledged("plan", "_mapping")
     )
     assert 0 == again.requests
+
+
+@pytest.mark.capability("A36", "C22")
+def test_a_constant_of_the_model_is_a_field_and_nothing_is_added_to_it(world: World) -> None:
+    world.put(*people(1, 2))
+
+    world.sync(sql=f"SELECT email, 'shop-7' AS website_id FROM {world.prefix}users", key="email")
+
+    same = {"website_id": "shop-7"}
+    assert {"u1@example.com": same, "u2@example.com": same} == world.sent_fields
 
 
 def test_only_the_new_field_is_in_the_requests_of_a_back_fill(postgres_world: World) -> None:
@@ -95,6 +107,7 @@ def test_a_field_of_another_type_is_sent_alone(postgres_world: World) -> None:
     assert {f"u{n}@example.com": expected for n in (1, 2)} == world.sent_fields
 
 
+@pytest.mark.failure("D10")
 def test_a_column_cast_to_another_type_is_sent_alone(world: World) -> None:
     world.put(*people(1, 2))
     world.sync(fields={"points": FieldSpec(type=WireType.STRING)})
@@ -123,6 +136,7 @@ def test_a_column_that_left_the_model_is_forgotten_and_sent_again_when_it_return
     assert {f"u{n}@example.com": {"points": 1} for n in (1, 2)} == world.sent_fields
 
 
+@pytest.mark.failure("D10")
 def test_columns_that_change_under_the_same_sql_stop_the_run_and_are_named(
     postgres_world: World,
 ) -> None:
@@ -184,6 +198,7 @@ def test_another_object_under_the_same_name_is_refused() -> None:
         )
 
 
+@pytest.mark.capability("A4")
 def test_a_field_that_another_sync_maps_is_refused_and_that_sync_is_named(
     postgres_world: World,
 ) -> None:
@@ -212,6 +227,7 @@ def test_a_field_is_free_once_its_owner_no_longer_maps_it(postgres_world: World)
     assert {"u1@example.com": {"points": 1}} == world.sent_fields
 
 
+@pytest.mark.failure("W9")
 def test_another_project_behind_the_same_state_starts_from_nothing(postgres_world: World) -> None:
     world = postgres_world
     world.put(*people(1))

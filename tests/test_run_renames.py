@@ -64,6 +64,7 @@ def test_row_that_changes_later_sends_the_new_name_alone(world: World) -> None:
     assert ("Basel", "Bern") == (profile(world, 1)["town"], profile(world, 2)["town"])
 
 
+@pytest.mark.capability("B20")
 def test_switch_of_the_naming_renames_all_fields(duckdb_world: World) -> None:
     """What the switch leaves behind in other tools: both names in each profile."""
     world = duckdb_world

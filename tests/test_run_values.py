@@ -41,6 +41,7 @@ def field(world: World, number: int, name: str) -> Any:
 # -- phones --------------------------------------------------------------------------------------
 
 
+@pytest.mark.capability("A30")
 def test_bad_phone_is_rejected_and_its_row_goes(world: World) -> None:
     """The number that Iterable has stays until there is a right one, or none."""
     phone = {"fields": {"phone_number": FieldSpec(name="phoneNumber", type="phone")}}
@@ -80,6 +81,7 @@ def test_another_region_sends_the_numbers_again(duckdb_world: World) -> None:
 # -- well-known names ----------------------------------------------------------------------------
 
 
+@pytest.mark.capability("B14")
 def test_switch_of_well_known_names_sends_them_with_their_types(world: World) -> None:
     """Names, a phone, a day and a zip, each as Iterable has it."""
     world.put(
@@ -115,6 +117,7 @@ def test_columns_that_become_one_field_stop_the_run(duckdb_world: World) -> None
     assert 0 == world.writes()
 
 
+@pytest.mark.capability("B19")
 @pytest.mark.parametrize("kind", ["text", "bigint", "numeric(12,0)"])
 def test_zip_is_a_text_from_the_first_value_on(world: World, kind: str) -> None:
     """Whoever sends 8001 as a number first can never send 00501."""
@@ -243,6 +246,7 @@ def test_place_of_an_event_is_one(duckdb_world: World) -> None:
 # -- what a row needs ----------------------------------------------------------------------------
 
 
+@pytest.mark.capability("C2")
 def test_row_without_a_required_field_is_rejected_until_it_has_it(world: World) -> None:
     """Visibly, with a reason; what Iterable has of it stays."""
     required = {"required": ["city"]}
@@ -260,6 +264,7 @@ def test_row_without_a_required_field_is_rejected_until_it_has_it(world: World) 
     assert (None, 2) == (field(world, 1, "city"), field(world, 1, "points"))
 
 
+@pytest.mark.capability("B7", "C2")
 def test_required_identity_waits_for_it(duckdb_world: World) -> None:
     """A preset that wants an e-mail rejects who has none, in a project that does not need it."""
     world = duckdb_world.with_project(ProjectType.HYBRID)
@@ -315,6 +320,7 @@ def test_project_with_many_fields_is_told_once(
 # -- ids -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.capability("A14")
 def test_id_of_an_event_is_its_key_where_that_is_asked_for(world: World) -> None:
     """And a UUID of two syncs and tables where not: both have a row 7."""
     from event_world import arrived, event, sync, with_events

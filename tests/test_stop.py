@@ -28,6 +28,7 @@ def delay(world: World, seconds: float) -> None:
     )
 
 
+@pytest.mark.failure("P2")
 def test_an_answer_that_comes_in_time_is_waited_for(world: World) -> None:
     settle_fields(world)
     world.put(*people(0, 1))
@@ -42,6 +43,7 @@ def test_an_answer_that_comes_in_time_is_waited_for(world: World) -> None:
     assert (RunEnd.CLEAN, 1, {}) == (report.end, report.accepted, world.dirty())
 
 
+@pytest.mark.failure("P2")
 def test_a_request_that_takes_too_long_is_cut_off_and_its_rows_are_in_doubt(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

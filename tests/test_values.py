@@ -42,6 +42,7 @@ def sent(*args: Any) -> str | None:
     return f"<{rendered.bad[0]}>" if rendered.bad else rendered.text[0].as_py()
 
 
+@pytest.mark.capability("B22", "B25")
 @pytest.mark.parametrize(
     ("value", "state", "wire", "expected"),
     [
@@ -203,6 +204,7 @@ def test_value_is_cast_to_the_known_type(
     assert sent(value, state, wire, known) == expected
 
 
+@pytest.mark.capability("B23", "B24", "B26")
 @pytest.mark.parametrize(
     ("text", "is_date"),
     [
@@ -270,6 +272,7 @@ def test_types_inside_json_are_checked_after_like_objects_passed() -> None:
     assert rendered.bad == {1: "wrong_type", 2: "wrong_type"}
 
 
+@pytest.mark.failure("D5")
 def test_bad_utf8_costs_its_row() -> None:
     """Bytes that are no text, a lone surrogate among them, are refused; other rows go on."""
     values = pa.array([b"a", b"\xed\xa0\x80", "é".encode(), b"\xff", None], pa.binary())
@@ -281,6 +284,7 @@ def test_bad_utf8_costs_its_row() -> None:
     assert rendered.text.to_pylist() == ['"a"', None, '"é"', None, None]
 
 
+@pytest.mark.failure("D5")
 def test_one_bad_value_in_a_thousand_leaves_the_others() -> None:
     values = [f"{n}" for n in range(1000)]
     values[500] = "NaN"
@@ -303,6 +307,7 @@ def test_every_pair_of_types_is_rendered_or_refused(state: StateType, wire: Wire
             render(values, state, wire, "f", {})
 
 
+@pytest.mark.failure("D2")
 def test_bigint_that_came_as_a_float_is_an_error() -> None:
     """Digits that a float has lost are not sent as if nothing had happened."""
     with pytest.raises(TypeError, match="bigint came as Arrow type double"):
@@ -321,6 +326,7 @@ def test_slice_of_a_column_is_read_from_its_place() -> None:
     assert escape(values, {}).to_pylist() == ["a", None, '\\"b', "c"]
 
 
+@pytest.mark.failure("D2")
 @settings(deadline=None)
 @given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.none(), max_size=30))
 def test_no_digit_of_an_id_changes(ids: list[int | None]) -> None:
@@ -336,6 +342,7 @@ def test_no_digit_of_an_id_changes(ids: list[int | None]) -> None:
     )
 
 
+@pytest.mark.failure("D1")
 @settings(deadline=None)
 @given(st.lists(st.floats() | st.none(), max_size=30))
 def test_no_nan_reaches_json(numbers: list[float | None]) -> None:
@@ -351,6 +358,7 @@ def test_no_nan_reaches_json(numbers: list[float | None]) -> None:
             assert (number is not None) == (row in rendered.bad)
 
 
+@pytest.mark.failure("D3")
 @settings(deadline=None)
 @given(
     st.lists(st.decimals(-(10**29), 10**29, places=8) | st.none(), max_size=20),
@@ -370,6 +378,7 @@ def test_decimals_are_exact(numbers: list[Decimal | None], kind: pa.DataType) ->
             assert "." in text
 
 
+@pytest.mark.failure("D5")
 @settings(deadline=None)
 @given(st.lists(st.text(LETTERS, max_size=20) | st.none(), max_size=20))
 def test_text_arrives_as_it_is(texts: list[str | None]) -> None:

@@ -22,6 +22,7 @@ def phones(*values: str | int | None, region: str | None = "US", known: str = ""
     return render(pa.array(values), state, WireType.PHONE, "f", types, region=region)
 
 
+@pytest.mark.capability("A30")
 @pytest.mark.parametrize(
     ("written", "region", "expected"),
     [

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.failure("H6")
 @pytest.mark.parametrize(
     "handler",
     [
@@ -61,6 +62,7 @@ def test_bytes_out_and_no_complete_answer_is_an_unknown_outcome(handler: object)
         post(handler)
 
 
+@pytest.mark.failure("H6")
 def test_a_reset_in_the_upload_is_an_unknown_outcome() -> None:
     def read_a_little(connection: socket.socket) -> None:
         connection.recv(1_000)
@@ -70,6 +72,7 @@ def test_a_reset_in_the_upload_is_an_unknown_outcome() -> None:
         client_of(server).send("POST", PATH, b"x" * 20_000_000)
 
 
+@pytest.mark.failure("H10")
 @pytest.mark.parametrize(
     "url",
     [
@@ -86,6 +89,7 @@ def test_no_connection_is_certainly_not_applied(url: str) -> None:
         client.send("POST", PATH, BODY)
 
 
+@pytest.mark.failure("H17")
 def test_a_kept_connection_that_ends_once_bytes_are_out_is_an_unknown_outcome() -> None:
     """H17: it looked alive; whether the server had read the request is not known."""
     with WireServer(GOOD, cut(b""), GOOD) as server:
@@ -98,6 +102,7 @@ def test_a_kept_connection_that_ends_once_bytes_are_out_is_an_unknown_outcome() 
     assert (200, 3, 2) == (after.status, len(server.requests), server.connections)
 
 
+@pytest.mark.failure("H17")
 def test_a_connection_closed_while_idle_is_replaced() -> None:
     """H17: seen before a byte was sent, so the request goes out once, on a new one."""
     with WireServer(cut(GOOD), GOOD) as server:
@@ -108,6 +113,7 @@ def test_a_connection_closed_while_idle_is_replaced() -> None:
         assert client.send("POST", PATH, BODY).status == 200
 
 
+@pytest.mark.failure("H8")
 @pytest.mark.parametrize(
     "handler",
     [
@@ -145,6 +151,7 @@ def test_an_upload_may_take_longer_than_the_connect_timeout() -> None:
     assert answer.status == 200
 
 
+@pytest.mark.failure("H8")
 def test_a_slow_upload_ends_at_the_deadline() -> None:
     started = time.monotonic()
 
@@ -157,6 +164,7 @@ def test_a_slow_upload_ends_at_the_deadline() -> None:
     assert time.monotonic() - started < 0.6
 
 
+@pytest.mark.failure("H9")
 def test_a_gzip_bomb_costs_no_memory() -> None:
     """H9: the cap is on decoded bytes."""
     bomb = gzip.compress(b"[" + b"0," * 50_000_000 + b"0]", compresslevel=1)
@@ -171,6 +179,7 @@ def test_a_gzip_bomb_costs_no_memory() -> None:
     assert peak < 10_000_000
 
 
+@pytest.mark.failure("H9")
 @pytest.mark.parametrize("part", [b"[],", b"{},", b'{"a":1},', b"1.5,"])
 def test_json_that_unfolds_in_memory_is_not_parsed(part: bytes) -> None:
     """H9: 9 MB, within the cap, would take up to 300 MB."""
@@ -194,6 +203,7 @@ def test_a_compressed_answer_is_read_all_the_same() -> None:
     assert {"n": 1} == answer.json
 
 
+@pytest.mark.failure("H9")
 @pytest.mark.parametrize(
     ("size", "is_read"),
     [
@@ -231,6 +241,7 @@ def test_a_refusal_that_breaks_off_before_its_reason_is_asked_for_again(status: 
 # -- redirects and TLS ---------------------------------------------------------------------------
 
 
+@pytest.mark.failure("H12", "S3")
 @pytest.mark.parametrize("status", ["301 x", "302 x", "303 x", "307 x", "308 x"])
 def test_a_redirect_is_refused_and_its_target_gets_nothing(status: str) -> None:
     """H12: ``requests`` alone would take key and body there."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from harness import World
 
 
+@pytest.mark.failure("O1")
 def test_six_weeks_end_right(duckdb_world: World) -> None:
     """What Iterable holds after six weeks of the shop is what the warehouse says, and no more."""
     year = Year(duckdb_world, seed=1, size=15, resting=0.7)

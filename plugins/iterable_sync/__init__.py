@@ -38,10 +38,13 @@ PUBLIC_NAMES = {
     "IterableReleaseOperator": "iterable_sync.operators.release",
     "IterableRequeueOperator": "iterable_sync.operators.requeue",
     "IterableSettleSensor": "iterable_sync.operators.settle",
+    "IterableSmsPreflightOperator": "iterable_sync.operators.sms_preflight",
     "IterableSyncOperator": "iterable_sync.operators.sync",
     "RunReport": "iterable_sync.rows",
+    "ShopConfig": "iterable_sync.shop.config",
     "SyncSpec": "iterable_sync.spec",
     "run_sync": "iterable_sync.run",
+    "shop_dag": "iterable_sync.shop.factory",
     **_operators_of_objects(),
 }
 """What can be imported from here, and the module that it is in."""

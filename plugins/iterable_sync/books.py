@@ -32,13 +32,14 @@ def count_plan(report: RunReport, staged: Staged, plan: Plan) -> None:
     in_plan = plan.total() - removed - plan.total(route=plans.UNCHANGED) - report.seeded
     refused_early = sum(staged.rejected.values())
     report.queried = staged.queried
-    left_out = plan.ignored + plan.forgotten
+    left_out = plan.ignored + plan.blocked + plan.forgotten
     report.unchanged = staged.queried - in_plan - refused_early - left_out
     report.added = _news(plan, Op.ADDED)
     report.changed = _news(plan, Op.CHANGED)
     report.identity_changed = _news(plan, Op.IDENTITY_CHANGED)
     report.removed = removed
     report.ignored = plan.ignored
+    report.blocked = plan.blocked
     report.skipped = plan.total(route=plans.SKIPPED) + left_out
     report.notes += plan.notes
     report.still_rejected = plan.total(route=plans.STILL_REJECTED) - plan.total(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from iterable_sync.client import IterableClient
-    from iterable_sync.rows import Batch, Payload, Rejection, RunReport
+    from iterable_sync.rows import Batch, Payload, Project, Rejection, RunReport
     from iterable_sync.spec import SyncSpec
     from iterable_sync.state import SyncState
     from iterable_sync.sync_object import SyncObject
@@ -59,7 +59,10 @@ def estimate(
         known = read_patiently(client.known_fields, rng=rng, sleep=sleep)
     if frame.empty:
         return
-    payloads, rejections, batches = _mapped(spec, sync_object, state, client, frame, known)
+    payloads, rejections, covering = map_rows(
+        spec, sync_object, state, client.project, frame, known
+    )
+    batches = [batch for batch in covering if batch.payloads]
     overhead = len(sync_object.body([], create_new_fields=False))
     size = sum(
         overhead + len(batch.payloads) - 1 + sum(len(p.body) for p in batch.payloads)
@@ -109,11 +112,11 @@ def foretell(
     frame = state.first_rows
     if frame is None or frame.empty or not rows:
         return
-    *_, batches = _mapped(spec, sync_object, state, client, frame, {})
+    *_, covering = map_rows(spec, sync_object, state, client.project, frame, {})
     own = Target(sync_object.path)
     scale = rows / len(frame)
     at_most = spec.requests_per_s or sync_object.requests_per_s
-    targets = [batch.target or own for batch in batches]
+    targets = [batch.target or own for batch in covering if batch.payloads]
     # One of each endpoint stands for all of those that are named alike.
     kinds = {f"{target.method} {target.name}": target for target in targets}
     counts = Counter(f"{target.method} {target.name}" for target in targets)
@@ -140,19 +143,28 @@ def foretell(
     )
 
 
-def _mapped(
+def map_rows(
     spec: SyncSpec,
     sync_object: SyncObject,
     state: SyncState,
-    client: IterableClient,
+    project: Project,
     frame: pd.DataFrame,
     known: Mapping[str, str],
 ) -> tuple[Sequence[Payload], list[Rejection], list[Batch]]:
-    """Give the rows as they would be sent, what would be refused before, and the requests."""
+    """
+    Map rows of a plan, not empty, as a push would.
+
+    Args:
+        known: dotted field name -> Iterable's type of it.
+
+    Returns:
+        The rows as they would be sent, what was refused of them, and batches that cover all of
+        them; those without payloads are no request, and may hold rows that are too large for one.
+    """
     context = map_context(
         spec,
         state.columns,
-        client.project,
+        project,
         known_types=known,
         list_ids=state.list_ids,
         at_s=state.at_s,
@@ -160,19 +172,15 @@ def _mapped(
         groups=state.groups,
     )
     payloads, rejections = sync_object.payloads(frame, context)
-    batches = [
-        batch
-        for batch in split(
-            payloads,
-            rejections,
-            seq_lo=int(frame["_seq"].iloc[0]),
-            seq_hi=int(frame["_seq"].iloc[-1]),
-            max_rows=min(spec.batch_rows, sync_object.max_rows),
-            max_bytes=spec.batch_bytes,
-            overhead_bytes=len(sync_object.body([], create_new_fields=False)),
-        )
-        if batch.payloads
-    ]
+    batches = split(
+        payloads,
+        rejections,
+        seq_lo=int(frame["_seq"].iloc[0]),
+        seq_hi=int(frame["_seq"].iloc[-1]),
+        max_rows=min(spec.batch_rows, sync_object.max_rows),
+        max_bytes=spec.batch_bytes,
+        overhead_bytes=len(sync_object.body([], create_new_fields=False)),
+    )
     return payloads, rejections, batches
 
 

@@ -37,6 +37,7 @@ _LOOK_AGAIN_S = (1.0, 2.0, 4.0, 8.0)
 _NEW_S = 600.0
 _NOT_THERE = 0
 _SHOWN = 3
+_NOT_SEEN = "A key sees the lists of its own project alone, and a segment is no list"
 
 
 def find_lists(
@@ -150,7 +151,9 @@ class _Finder:
         """Look at a list that is declared by its id."""
         found = next((one for one in self._read() if one.id == number), None)
         if found is None:
-            raise ConfigError(f"list_id={number}: project {self._project} has no such list")
+            raise ConfigError(
+                f"list_id={number}: project {self._project} has no such list. {_NOT_SEEN}"
+            )
         if not found.is_static:
             raise ConfigError(
                 f"list_id={number}: {found.name!r} is no static list; Iterable says itself who is "
@@ -200,7 +203,7 @@ class _Finder:
         if not self._spec.create_list:
             raise ConfigError(
                 f"project {self._project} has no list {name!r}; create it there, or say "
-                "create_list=True"
+                f"create_list=True. {_NOT_SEEN}"
             )
         if self._spec.dry_run:
             self._report.notes.append(f"a run would create the list {name!r}")

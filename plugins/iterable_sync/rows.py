@@ -315,7 +315,7 @@ class RunReport:
 
     Two sums are checked at the end of every run, see :meth:`differences`. ``seeded`` are those of
     the unchanged that a first run took for sent; ``ignored`` those of the skipped that the
-    declaration leaves out.
+    declaration leaves out, ``blocked`` those without consent to text messages.
     """
 
     sync: str
@@ -340,6 +340,7 @@ class RunReport:
     removed_pending: int = 0
     fields_rejected: int = 0
     ignored: int = 0
+    blocked: int = 0
     requests: int = 0
     bytes_sent: int = 0
     rejected_by_reason: dict[str, int] = field(default_factory=dict)

@@ -221,6 +221,9 @@ class SyncSpec(_Declared):
         event_name: the name of all events; without it the model has a column ``event_name`` or
             ``eventName``.
 
+        sms_consent: send no event without a phone that can be dialled (column ``phone_number``) and
+            an opt-in (``sms_opt_in``); what is not sent for that is counted as blocked.
+
         look_back_s: so much older than the newest event seen an event may be and still be found
             when it comes into the warehouse late.
 
@@ -284,6 +287,7 @@ class SyncSpec(_Declared):
     allow_merge: bool = False
     read_back_sample: int = Field(default=20, ge=0, le=1_000)
     event_name: EventName | None = None
+    sms_consent: bool = False
     created_at: str = Field(default="created_at", min_length=1)
     since: datetime | None = None
     look_back_s: Seconds = 2 * _DAY_S

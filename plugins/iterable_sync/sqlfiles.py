@@ -28,6 +28,16 @@ def sql_root() -> Path:
     raise ConfigError(f"no sql/ with a models/ in it; looked for: {looked}")
 
 
+def packaged_sql(name: str) -> Path | None:
+    """Give the file of that name below ``sql/``; None where there is none."""
+    try:
+        root = sql_root().resolve()
+    except ConfigError:
+        return None
+    path = (root / name).resolve()
+    return path if path.is_relative_to(root) and path.is_file() else None
+
+
 def candidates() -> list[Path]:
     """Give the places that are looked at, first the one that wins."""
     home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()

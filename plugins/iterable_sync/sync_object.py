@@ -357,6 +357,7 @@ _SPECIAL = frozenset(
         "row_id",
         "seed_sql",
         "since",
+        "sms_consent",
         "trait",
         "unmapped_events",
     }

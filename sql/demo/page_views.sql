@@ -5,8 +5,9 @@
 -- Owner:     demo/shop.py, which fills the table page_views with it
 -- Freshness: the day asked for; a view never changes afterwards
 --
--- Reads users. Parameters: users and day, as in diary.sql. One customer in eight looks at a page a
--- day. Who has left the shop is in no table of it, so their views are not here either.
+-- Reads users and products. Parameters: users and day, as in diary.sql. One customer in eight looks
+-- at a page a day, of a product or of a category. Who has left the shop is in no table of it, so
+-- their views are not here either.
 WITH
 days AS (
     SELECT CAST(day AS bigint) AS day
@@ -53,16 +54,24 @@ views AS (
 )
 
 SELECT
-    'v' || CAST(day AS text) || '-' || CAST(i AS text) AS view_id,
-    user_id,
-    email,
-    to_timestamp(1767139200 + day * 86400 + luck % 86400) AS viewed_at,
-    CASE WHEN luck % 3 = 0 THEN CAST(4000 + luck % 5 AS bigint) END AS campaign_id,
-    'https://shop.example.com/' || lower(page) AS url,
-    page AS title,
-    CASE WHEN luck % 5 = 0 THEN 'https://search.example.org/' END AS referrer,
-    CAST(luck % 240 + 3 AS integer) AS seconds_on_page,
+    'v' || CAST(v.day AS text) || '-' || CAST(v.i AS text) AS view_id,
+    v.user_id,
+    v.email,
+    to_timestamp(1767139200 + v.day * 86400 + v.luck % 86400) AS viewed_at,
+    CASE WHEN v.luck % 3 = 0 THEN CAST(4000 + v.luck % 5 AS bigint) END AS campaign_id,
+    'https://shop.example.com/' || coalesce(p.product_id, lower(v.page)) AS url,
+    coalesce(p.name, v.page) AS title,
+    CASE WHEN v.luck % 5 = 0 THEN 'https://search.example.org/' END AS referrer,
+    CAST(v.luck % 240 + 3 AS integer) AS seconds_on_page,
     CASE
-        WHEN luck % 3 = 0 THEN CAST('{"source":"newsletter","medium":"email"}' AS json)
-    END AS utm
-FROM views
+        WHEN v.luck % 3 = 0 THEN CAST('{"source":"newsletter","medium":"email"}' AS json)
+    END AS utm,
+    p.product_id
+FROM views AS v
+LEFT JOIN products AS p
+    ON
+        v.luck % 5 > 2
+        AND p.product_id
+        = split_part(
+            '00501,00502,00503,10606,10607,10608,20711', ',', CAST(v.luck % 7 + 1 AS integer)
+        )

@@ -5,9 +5,9 @@
 -- Owner:     demo/shop.py, which fills the table products with it
 -- Freshness: the day asked for
 --
--- Parameters: day, as in diary.sql. The products of order_items.sql and 21 sizes of two of them,
--- whose keys are no ids of Iterable. Every day another third of the products has a sale's price,
--- another quarter is sold out, and each week the sizes are another collection.
+-- Parameters: day, as in diary.sql. Seven products, which are what people buy, and 21 sizes of two
+-- of them, whose keys are no ids of Iterable. Every day another third of the products has a sale's
+-- price, another quarter is sold out, and each week the sizes are another collection.
 WITH
 products (n, product_id, name, category, price) AS (
     VALUES

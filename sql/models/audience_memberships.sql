@@ -3,23 +3,31 @@
 -- Grain:     one customer in one audience
 -- Key:       user_id, audience
 -- Owner:     CRM
--- Freshness: as fresh as the table users, which the shop rewrites every night
+-- Freshness: as fresh as the tables of the shop; days are counted back from as_of
 --
--- Who is not in here any more has left the audience. The names are for people: a field of Iterable
--- gets its name from them in snake_case, as order_completed_last_30days. An audience more is one
--- SELECT more. Days are counted from the latest order in the table, and not from today, so that the
--- same table gives the same members.
-WITH latest AS (
-    SELECT max(last_order_at) AS ordered_at
-    FROM users
+-- Reads users: user_id, email, is_vip, phone, sms_opt_in; and what computed_traits.sql and
+-- abandoned_carts.sql read, whose rules these are: one place says who is at risk, and what an
+-- abandoned cart is. Parameters: those of both.
+--
+-- Who is not in here any more has left the audience: who orders is no cart abandoner. The names are
+-- for people: a field of Iterable gets its name from them in snake_case, as
+-- order_completed_last_30days, which no other sync may write: churn_risk is a trait. An audience
+-- more is one SELECT more.
+WITH
+traits AS (
+    {% include 'models/computed_traits.sql' %}
+),
+
+left_carts AS (
+    {% include 'models/abandoned_carts.sql' %}
 )
 
 SELECT
     user_id,
     email,
     'Order Completed Last 30days' AS audience
-FROM users
-INNER JOIN latest ON users.last_order_at > latest.ordered_at - INTERVAL '30 days'
+FROM traits
+WHERE last_order_at > CAST('{{ as_of }}' AS timestamptz) - INTERVAL '30 days'
 
 UNION ALL
 
@@ -28,14 +36,40 @@ SELECT
     email,
     'VIP' AS audience
 FROM users
-WHERE is_vip
+WHERE is_vip AND user_id IS NOT NULL
 
 UNION ALL
 
 SELECT
     user_id,
     email,
-    'Lapsed High Spenders' AS audience
+    'At Churn Risk' AS audience
+FROM traits
+WHERE churn_risk >= 0.5
+
+UNION ALL
+
+SELECT DISTINCT
+    user_id,
+    email,
+    'Cart Abandoners' AS audience
+FROM left_carts
+WHERE event_name = 'Cart Abandoned' AND user_id IS NOT NULL
+
+UNION ALL
+
+SELECT
+    user_id,
+    email,
+    'SMS Opted In' AS audience
 FROM users
-INNER JOIN latest ON users.last_order_at <= latest.ordered_at - INTERVAL '90 days'
-WHERE lifetime_value >= 500
+WHERE sms_opt_in AND phone <> '' AND user_id IS NOT NULL
+
+UNION ALL
+
+SELECT
+    user_id,
+    email,
+    'Never Ordered' AS audience
+FROM traits
+WHERE order_count = 0

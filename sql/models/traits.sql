@@ -5,6 +5,9 @@
 -- Owner:     CRM
 -- Freshness: as fresh as the table users, which the shop rewrites every night
 --
+-- Reads users: user_id, email, phone, sms_opt_in, order_count, lifetime_value, loyalty_points. No
+-- parameters.
+--
 -- This is the long form: each SELECT adds a trait, and whoever has none of it is not in there. The
 -- names are for people; a field of Iterable gets its name from them in snake_case, as
 -- average_order_points. Values are text, so that traits of all kinds stand in one column: what they

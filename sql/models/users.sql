@@ -5,7 +5,13 @@
 -- Owner:     CRM
 -- Freshness: as fresh as the table users, which the shop rewrites every night
 --
--- The aliases are the names of the fields in Iterable; a dot puts a field into an object.
+-- Reads users: user_id, email, first_name, last_name, phone, locale, time_zone, country, city,
+-- address (JSON: street, postcode, city), birth_date, signed_up_at, loyalty_points, is_vip, plan,
+-- score, email_opt_in, sms_opt_in, favourite_categories. No parameters.
+--
+-- The aliases are the names of the fields in Iterable; a dot puts a field into an object. A consent
+-- is what the person has said, and never read off a phone number. What is worked out of orders is
+-- in computed_traits.sql: a field has one owner.
 SELECT
     user_id,
     email,
@@ -21,10 +27,6 @@ SELECT
     address ->> 'city' AS "address.city",
     birth_date AS "birthDate",
     signed_up_at AS "signedUpAt",
-    last_order_at AS "lastOrderAt",
-    order_count AS "orderCount",
-    lifetime_value AS "lifetimeValue",
-    average_order_value AS "averageOrderValue",
     loyalty_points AS "loyaltyPoints",
     is_vip AS "isVip",
     plan,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_dags import load_dag, run_dag, xcom
+from models.model_world import TABLES
 
 if TYPE_CHECKING:
     from dags.shops import Shop
@@ -27,17 +28,21 @@ def run(day: int, **conf: Any) -> Any:
 @pytest.fixture
 def shop(shop: Shop) -> Shop:
     """Give a shop whose customers u1 and u2 are in an audience each, and u3 in two."""
+    for name in ("orders", "carts", "cart_items", "product_subscriptions"):
+        columns = ", ".join(f"{column} {kind}" for column, kind in TABLES[name].items())
+        shop.sql(f"CREATE TABLE {name} ({columns})")
+    shop.sql("UPDATE users SET is_vip = user_id IN ('u1', 'u3')")
     shop.sql(
-        "UPDATE users SET is_vip = user_id IN ('u1', 'u3'), lifetime_value = 0, "
-        "last_order_at = CASE WHEN user_id IN ('u2', 'u3') "
-        "THEN TIMESTAMPTZ '2026-02-20 00:00:00+00' ELSE TIMESTAMPTZ '2026-01-01 00:00:00+00' END"
+        "INSERT INTO orders BY NAME SELECT user_id, CASE WHEN user_id IN ('u2', 'u3') "
+        "THEN TIMESTAMPTZ '2026-02-20 00:00:00+00' ELSE TIMESTAMPTZ '2026-01-01 00:00:00+00' END "
+        "AS ordered_at FROM users"
     )
     return shop
 
 
 def fields(shop: Shop) -> dict[str, dict[str, Any]]:
     """Give the fields of audiences that Iterable has of customers."""
-    names = ("vip", "order_completed_last_30days", "lapsed_high_spenders")
+    names = ("vip", "order_completed_last_30days", "at_churn_risk")
     with shop.sandbox.app_state.lock:
         people = [p for _, p in shop.sandbox.app_state.people.profiles()]
     told = {p.user_id: {n: v for n, v in p.data_fields().items() if n in names} for p in people}

@@ -32,6 +32,7 @@ def email(shop: Shop, who: str) -> str | None:
     return None if user is None else user.get("email")
 
 
+@pytest.mark.capability("E30")
 def test_changes_come_before_users(shop: Shop) -> None:
     """The address is new before users are sent; old ones, and a dry run, change nothing."""
     shop.sql(

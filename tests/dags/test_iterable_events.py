@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 DAG_FILE = Path(__file__).parents[2] / "dags" / "iterable_events.py"
 COLUMNS = """
     view_id VARCHAR, user_id VARCHAR, email VARCHAR, viewed_at TIMESTAMPTZ, campaign_id BIGINT,
-    url VARCHAR, title VARCHAR, referrer VARCHAR, seconds_on_page DOUBLE, utm JSON
+    url VARCHAR, title VARCHAR, product_id VARCHAR, referrer VARCHAR, seconds_on_page DOUBLE,
+    utm JSON
 """
 
 
@@ -67,6 +68,7 @@ def test_new_views_arrive_once_and_late_ones_too(shop: Shop) -> None:
     assert xcom(second, "sync_page_views")["accepted"] == 2
 
 
+@pytest.mark.failure("P6")
 def test_clearing_an_old_run_sends_nothing_again(shop: Shop) -> None:
     run(3)
     older = run(2)

@@ -10,37 +10,40 @@ import pytest
 
 from airflow_dags import load_dag, run_dag, xcom
 from iterable_sync.sandbox.dump import whole
+from models.model_world import TABLES
 
 if TYPE_CHECKING:
     from dags.shops import Shop
 
 DAGS = Path(__file__).parents[2] / "dags"
-TABLES = """
-    CREATE TABLE orders (order_id VARCHAR, user_id VARCHAR, email VARCHAR, ordered_at TIMESTAMPTZ,
-        total DECIMAL(12, 2), campaign_id BIGINT, coupon VARCHAR, is_refunded BOOLEAN);
-    CREATE TABLE order_items (order_id VARCHAR, line_no INTEGER, product_id VARCHAR, name VARCHAR,
-        category VARCHAR, price DECIMAL(12, 2), quantity INTEGER);
-    CREATE TABLE carts (user_id VARCHAR, email VARCHAR);
-    CREATE TABLE cart_items (user_id VARCHAR, product_id VARCHAR, name VARCHAR,
-        price DECIMAL(12, 2), quantity INTEGER, url VARCHAR);
-    INSERT INTO carts VALUES ('u1', 'u1@example.com'), ('u2', 'u2@example.com');
-    INSERT INTO cart_items VALUES ('u1', '00501', 'Trowel', 12.50, 2, '/t');
+NAMES = ("orders", "order_items", "carts", "cart_items")
+ROWS = """
+    INSERT INTO carts BY NAME SELECT user_id, user_id || '@example.com' AS email
+        FROM (VALUES ('u1'), ('u2')) AS c (user_id);
+    INSERT INTO cart_items BY NAME SELECT 'u1' AS user_id, '00501' AS product_id,
+        'Trowel' AS name, 12.50 AS price, 2 AS quantity, '/t' AS url;
 """
 
 
 @pytest.fixture
 def shop(shop: Shop) -> Shop:
     """Give a shop with a full cart, an empty one, and an order from before the first to send."""
-    shop.sql(TABLES)
+    for name in NAMES:
+        columns = ", ".join(f"{column} {kind}" for column, kind in TABLES[name].items())
+        shop.sql(f"CREATE TABLE {name} ({columns})")
+    shop.sql(ROWS)
     buy(shop, "old", "2025-12-31")
     return shop
 
 
 def buy(shop: Shop, name: str, day: str) -> None:
     shop.sql(
-        f"INSERT INTO orders VALUES ('{name}', 'u1', NULL, '{day} 08:00:00+00', 14.45, NULL, NULL,"
-        f" FALSE); INSERT INTO order_items VALUES ('{name}', 2, '10606', 'Kite', 'toys', 1.95, 1),"
-        f" ('{name}', 1, '00501', 'Trowel', 'garden', 12.50, 1)"
+        f"INSERT INTO orders BY NAME SELECT '{name}' AS order_id, 'u1' AS user_id, "
+        f"'{day} 08:00:00+00' AS ordered_at, 14.45 AS total, FALSE AS is_refunded; "
+        f"INSERT INTO order_items BY NAME SELECT '{name}' AS order_id, line_no, product_id, "
+        "title AS name, category, price, 1 AS quantity FROM (VALUES "
+        "(2, '10606', 'Kite', 'toys', 1.95), (1, '00501', 'Trowel', 'garden', 12.50)"
+        ") AS i (line_no, product_id, title, category, price)"
     )
 
 

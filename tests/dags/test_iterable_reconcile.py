@@ -38,7 +38,7 @@ def test_what_iterable_lost_fails_the_week_and_comes_back_with_the_next_run(shop
     with state.lock:
         for _, person in state.people.profiles():
             if person.user_id == "u7":
-                person.fields["orderCount"] = 99
+                person.fields["firstName"] = "Eve"
 
     found = run("iterable_reconcile", 4, settle=0)
     run("iterable_users", 5)

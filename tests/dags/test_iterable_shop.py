@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pytest
 
 from airflow_dags import load_dag, run_dag, xcom
 from iterable_sync.sandbox.dump import whole
@@ -18,65 +19,136 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 DAG_FILE = ROOT / "dags" / "iterable_shop.py"
-SYNCS = ("users", "audiences", "orders", "carts", "events")
+STATE = (
+    *("users", "traits", "vouchers", "product_subscriptions", "audiences", "list_cart_abandoners"),
+    *("orders", "carts"),
+)
+EVENTS = (
+    *("page_views", "return_carts", "browse_abandonment", "shipments", "review_requests"),
+    "product_subscription_events",
+)
 USERS = 200
+SINCE = "ordered_at >= TIMESTAMPTZ '2026-01-01 00:00:00+00:00'"
+EXPECTED = {
+    # Whoever of day 1 has something wrong with them comes on day 2.
+    "users": "SELECT count(*) FROM users",
+    "traits": "SELECT count(*) FROM users",
+    "vouchers": "SELECT count(DISTINCT user_id) FROM voucher_assignments",
+    "product_subscriptions": "SELECT count(DISTINCT user_id) FROM product_subscriptions",
+    "orders": f"SELECT count(*) FROM orders WHERE {SINCE}",
+    "carts": "SELECT count(*) FROM carts",
+    "page_views": "SELECT count(*) FROM page_views",
+}
+"""Task -> how many rows it sends on a first day."""
 
 
-def move_to(shop: Shop, day: int) -> dict[str, int]:
-    """Make the warehouse what the demo shop is on a day; gives the rows of its tables."""
+def move_to(shop: Shop, day: int) -> None:
+    """Make the warehouse what the demo shop is at the end of a day."""
     create_shop = runpy.run_path(str(ROOT / "demo" / "shop.py"))["create_shop"]
     with duckdb.connect(str(shop.file)) as connection:
-        rows: dict[str, int] = create_shop(connection, "duckdb", USERS, day)
-    return rows
+        create_shop(connection, "duckdb", USERS, day)
 
 
-def run(day: int) -> dict[str, Any]:
-    """Run the DAG without the time to settle, and give the counts of each sync."""
+def count(shop: Shop, sql: str) -> int:
+    """Ask the warehouse for a number."""
+    with duckdb.connect(str(shop.file)) as connection:
+        return int(connection.execute(sql).fetchall()[0][0])
+
+
+def run(day: int, **conf: Any) -> dict[str, dict[str, int]]:
+    """Run the DAG for a day, which ends at midnight; gives the counts of what was not skipped."""
     dag = load_dag(DAG_FILE)
     # A failure is to be seen, and not to be waited for.
     for task in dag.tasks:
         task.retries = 0
-    done = run_dag(dag, logical_date=datetime(2026, 1, day, tzinfo=UTC), run_conf={"settle_s": 0})
+    done = run_dag(
+        dag,
+        logical_date=datetime(2026, 1, 1 + day, tzinfo=UTC),
+        run_conf={"settle_s": 0, **conf},
+    )
     assert done.state == "success"
-    return {sync: xcom(done, sync) for sync in SYNCS}
+    counts = {task: xcom(done, task) for task in (*STATE, *EVENTS)}
+    return {task: of_task for task, of_task in counts.items() if of_task is not None}
 
 
-def test_a_day_of_a_shop_arrives_and_then_what_is_new(shop: Shop) -> None:
-    """Each sync sends all of a first day, the news of the second, and then nothing."""
-    before = move_to(shop, 1)
-    first = run(1)
-    now = move_to(shop, 2)
-    second = run(2)
+def sent(shop: Shop) -> dict[str, Any]:
+    """Give all events and purchases that Iterable has."""
     held = whole(shop.sandbox.app_state)
-    third = run(3)
+    return {"events": held["events"], "purchases": held["purchases"]}
 
-    tables = {"users": "users", "orders": "orders", "carts": "carts", "events": "page_views"}
-    assert {sync: before[table] for sync, table in tables.items()} == {
-        sync: first[sync]["accepted"] for sync in tables
+
+def members(shop: Shop) -> set[str]:
+    """Give who is in the list of those who have left a cart."""
+    state = shop.sandbox.app_state
+    with state.lock:
+        (abandoners,) = state.lists.newest_first()
+        return {p.user_id for _, p in state.people.profiles() if p.number in abandoners.members}
+
+
+def abandoners(shop: Shop, day: int) -> set[str]:
+    """Give who has left a cart for a day, and ordered nothing since, at the end of a day."""
+    with duckdb.connect(str(shop.file)) as connection:
+        rows = connection.execute(
+            "SELECT user_id FROM carts JOIN cart_items USING (user_id) "
+            f"WHERE updated_at <= TIMESTAMPTZ '2026-01-{day:02} 00:00:00+00:00' AND NOT EXISTS "
+            "(FROM orders AS o WHERE o.user_id = carts.user_id AND ordered_at >= updated_at)"
+        ).fetchall()
+    return {user_id for (user_id,) in rows}
+
+
+@pytest.mark.capability("E1", "E36")
+def test_a_day_of_a_shop_arrives(shop: Shop) -> None:
+    """Every stream sends what the warehouse has of it, and events carry the times of the data."""
+    move_to(shop, 1)
+
+    done = run(1)
+
+    assert {*STATE, *EVENTS} == done.keys()
+    assert {task: count(shop, sql) for task, sql in EXPECTED.items()} == {
+        task: done[task]["accepted"] for task in EXPECTED
     }
-    assert first["audiences"]["accepted"] == first["audiences"]["queried"] > 0
-    assert now["orders"] == len(held["purchases"])
-    assert now["page_views"] == Counter(e["eventName"] for e in held["events"])["Page View"]
-    for sync in ("users", "orders", "carts", "events"):
-        assert 0 < second[sync]["accepted"] < second[sync]["queried"], sync
-    assert {0} == {third[sync]["requests"] for sync in SYNCS}
+    for task, counts in done.items():
+        assert 0 < counts["accepted"] == counts["queried"], task
+    assert abandoners(shop, 1) == members(shop)
+    events = [event for event in sent(shop)["events"] if event["eventName"] != "updateCart"]
+    names = Counter(event["eventName"] for event in events)
+    assert count(shop, "SELECT count(*) FROM page_views") == names["Page View"]
+    assert names["Return Cart"] > 0
+    assert "2026-01-02" > max(event["createdAt"] for event in events)
 
 
-def test_each_task_follows_those_that_it_builds_on() -> None:
-    """All wait for the people of one sync, and carts come after the purchases that empty them."""
-    dag = load_dag(DAG_FILE)
+@pytest.mark.all
+@pytest.mark.capability("E7", "E10", "E36", "E40")
+def test_a_shop_for_three_days_and_once_more(shop: Shop) -> None:
+    """
+    Each day sends its news, a day that runs again sends nothing, and an old date nothing at all.
 
-    assert ["users", "settle", *SYNCS[1:]] == [task.task_id for task in dag.topological_sort()]
-    assert all(len(task.downstream_task_ids) <= 1 for task in dag.tasks)
-    assert [f"shop.{sync}" for sync in SYNCS] == [dag.get_task(sync).sync for sync in SYNCS]
-    assert {"shop.users"} == {
-        dag.get_task("settle").sync,
-        *(dag.get_task(sync).options["requires"] for sync in SYNCS[1:]),
+    What is up to date is skipped, and stops no stream after it.
+    """
+    move_to(shop, 1)
+    foretold = run(1, dry_run=True)
+    nothing = sent(shop)
+    in_list = []
+    days = []
+    for day in (1, 2, 3):
+        move_to(shop, day)
+        days.append(run(day))
+        in_list.append((abandoners(shop, day), members(shop)))
+    held = sent(shop)
+    again = run(3)
+    old = run(2)
+
+    assert {"events": [], "purchases": []} == nothing
+    assert {task: counts["added"] for task, counts in foretold.items()} == {
+        task: counts["accepted"] for task, counts in days[0].items()
     }
-
-
-def test_the_time_to_settle_is_a_minute_unless_a_run_says_otherwise() -> None:
-    dag = load_dag(DAG_FILE)
-
-    assert dag.params["settle_s"] == 60
-    assert dag.get_task("settle").settle == "{{ params.settle_s }}"
+    for counts in days[1:]:
+        for task in set(counts) - {"list_cart_abandoners"}:
+            assert 0 < counts[task]["accepted"] < counts[task]["queried"], task
+    assert all(expected == found for expected, found in in_list)
+    assert len({frozenset(found) for _, found in in_list}) == 3
+    assert {*STATE, *EVENTS} == again.keys()
+    assert set(EVENTS) == old.keys()
+    assert {0} == {counts["requests"] for counts in (*again.values(), *old.values())}
+    assert held == sent(shop)
+    assert len(held["purchases"]) == count(shop, EXPECTED["orders"])

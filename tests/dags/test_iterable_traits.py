@@ -46,7 +46,7 @@ def test_traits_follow_their_users(shop: Shop) -> None:
     assert [None, None, True] == fields(shop, "u0", *NAMES)
     assert ["low", 11, False] == fields(shop, "u1", *NAMES)
     assert ["middle", 10, True] == fields(shop, "u4", *NAMES)
-    assert fields(shop, "u4", "firstName", "orderCount") == ["Ana", 4]
+    assert fields(shop, "u4", "firstName", "loyaltyPoints") == ["Ana", 41]
 
     shop.sql("UPDATE users SET lifetime_value = 2000, sms_opt_in = NULL WHERE user_id = 'u4'")
     second = run(2)

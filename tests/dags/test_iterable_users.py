@@ -46,7 +46,7 @@ def test_changed_users_arrive_and_unchanged_ones_cost_nothing(shop: Shop):
     counts = xcom(first, "sync_users")
     assert first.state == "success"
     assert (counts["queried"], counts["added"], counts["accepted"]) == (20, 20, 20)
-    assert shop.in_iterable("u7")["dataFields"]["orderCount"] == 7
+    assert shop.in_iterable("u7")["dataFields"]["firstName"] == "Ana"
     assert shop.in_iterable("u7")["dataFields"]["address"]["street"] == "Oak Street 1"
 
     shop.sql("UPDATE users SET first_name = 'Zoë' WHERE user_id = 'u7'")
@@ -92,6 +92,7 @@ def test_an_older_run_is_skipped(shop: Shop):
     assert task_instance(older, "sync_users").state == "skipped"
 
 
+@pytest.mark.failure("P6")
 def test_clearing_old_runs_pushes_nothing_of_the_past(shop: Shop):
     """Airflow runs them with their own logical dates; Iterable holds what it held."""
     shop.sql("UPDATE users SET first_name = 'Today' WHERE user_id = 'u7'")
@@ -117,6 +118,7 @@ def test_a_mass_removal_is_held_and_fails_without_a_retry(shop: Shop):
     assert shop.in_iterable("u1")["dataFields"]["firstName"] == "Ana"
 
 
+@pytest.mark.failure("P2")
 def test_a_killed_task_stops_and_the_next_one_sends_the_rest(shop: Shop):
     """Airflow calls on_kill on SIGTERM; what was accepted until then is recorded."""
     task = load_dag(DAG_FILE).get_task("sync_users")
@@ -136,6 +138,7 @@ def test_a_killed_task_stops_and_the_next_one_sends_the_rest(shop: Shop):
     assert (rest["unchanged"], rest["accepted"]) == (killed["accepted"], killed["pending"])
 
 
+@pytest.mark.failure("H13")
 def test_a_refused_key_fails(shop: Shop, monkeypatch: pytest.MonkeyPatch):
     connection = {"conn_type": "iterable", "host": shop.sandbox.url, "password": "0" * 32}
     connection["extra"] = {

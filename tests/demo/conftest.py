@@ -12,20 +12,36 @@ import duckdb
 import pytest
 from rich.console import Console
 
+from iterable_sync.sandbox.server import SandboxServer
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from demo.three_days import ThreeDays
+
 # demo/ is no package: its scripts find each other because they lie side by side.
 sys.path.insert(0, str(Path(__file__).parents[2] / "demo"))
+
+
+@pytest.fixture(scope="session")
+def shop() -> Iterator[ThreeDays]:
+    """Play the demo's runs; tests look at what came of them, and change nothing."""
+    from demo.three_days import ThreeDays
+
+    with SandboxServer(project_type="hybrid") as sandbox:
+        made = ThreeDays(sandbox)
+        yield made
+        made.place.remove()
 
 
 @pytest.fixture
 def printed() -> Iterator[Callable[..., str]]:
     """Call what prints to a console; gives the text without its colours."""
     with Path(os.devnull).open("w") as nowhere:
-        console = Console(width=200, record=True, file=nowhere, highlight=False)
+        console = Console(width=100, record=True, file=nowhere, highlight=False)
 
-        def call(show: Callable[..., None], *what: Any, **how: Any) -> str:
+        def call(show: Callable[..., None], *what: Any, width: int = 100, **how: Any) -> str:
+            console.width = width
             show(console, *what, **how)
             return console.export_text()
 

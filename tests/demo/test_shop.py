@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -15,12 +14,10 @@ import pytest
 
 import shop
 from demo.shop_rows import EMAIL_CHANGES, GDPR_REQUESTS, USERS, Row, digest, rows, users_of
-from iterable_sync.model import author_names, check_select, match_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ROOT = Path(__file__).resolve().parents[2]
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -336,28 +333,3 @@ def test_command_fills_postgres(postgres_db: str, capsys: pytest.CaptureFixture[
     assert "day 1: shop_diary 0, users 200, email_changes 0" in capsys.readouterr().out
     with psycopg.connect(postgres_db) as connection:
         assert len(rows(connection, USERS)) == 200
-
-
-def test_model_of_users_runs_on_both_engines_under_one_set_of_names(
-    duck: duckdb.DuckDBPyConnection, postgres: psycopg.Connection
-):
-    sql = (ROOT / "sql" / "models" / "users.sql").read_text(encoding="utf-8")
-    found = {}
-    for connection, dialect in ((duck, "duckdb"), (postgres, "postgres")):
-        shop.create_shop(connection, dialect, 200, 2)
-        model = check_select(sql, dialect=dialect)
-        limited = connection.execute(f"{model.wrapped} LIMIT 0")
-        names = [column[0] for column in limited.description]
-        found[dialect] = match_names(
-            author_names(sql, dialect=dialect), names, max_identifier_bytes=63
-        )
-        [(nested,)] = connection.execute(
-            f"SELECT count(*) FROM ({model.text}) AS q"
-            ' WHERE "address.city" = city AND "address.street" <> \'\''
-        ).fetchall()
-
-        assert nested == 208
-
-    assert found["duckdb"] == found["postgres"]
-    assert found["duckdb"][:5] == ["user_id", "email", "firstName", "lastName", "phoneNumber"]
-    assert {"address.city", "emailOptIn", "favouriteCategories"} < set(found["duckdb"])

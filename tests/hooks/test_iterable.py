@@ -37,6 +37,8 @@ def test_a_connection_becomes_a_client_of_its_project(given: Callable[..., Itera
     assert client.base_url == "https://api.iterable.com"
 
 
+@pytest.mark.failure("S1")
+@pytest.mark.capability("A2")
 def test_the_key_is_masked_in_logs(given: Callable[..., IterableHook]):
     given(password="a-key-of-this-test-only-0000").get_conn()
 
@@ -138,6 +140,7 @@ def test_a_sandbox_is_reached_where_it_listens(
     assert client.base_url == "http://127.0.0.1:8099"
 
 
+@pytest.mark.failure("S4")
 def test_a_sandbox_elsewhere_is_refused(given: Callable[..., IterableHook]):
     """Otherwise a tick in a form sends the key, and people's data, to any host."""
     hook = given({**EXTRA, "sandbox": True}, host="http://example.com:8099")
@@ -146,6 +149,7 @@ def test_a_sandbox_elsewhere_is_refused(given: Callable[..., IterableHook]):
         hook.get_conn()
 
 
+@pytest.mark.capability("B2")
 def test_a_refused_key_is_reported_without_the_key(
     given: Callable[..., IterableHook], caplog: pytest.LogCaptureFixture
 ):
@@ -160,6 +164,8 @@ def test_a_refused_key_is_reported_without_the_key(
     assert KEY not in message + caplog.text
 
 
+@pytest.mark.failure("S14")
+@pytest.mark.capability("B2")
 def test_the_test_button_says_which_setting_is_missing(given: Callable[..., IterableHook]):
     works, message = given({"data_center": "us"}).test_connection()
 

@@ -122,6 +122,7 @@ def test_body_is_what_iterables_document_asks_for() -> None:
 # -- with the engine ----------------------------------------------------------------------------
 
 
+@pytest.mark.capability("C19", "C20")
 def test_first_sync_sends_entries_and_later_ones_what_changed(world: World) -> None:
     """Capabilities C19 and C20, as events."""
     with_members(world, ("a", "VIP"), ("b", "VIP"))
@@ -140,6 +141,7 @@ def test_first_sync_sends_entries_and_later_ones_what_changed(world: World) -> N
     assert 0 == sync(world, as_of=NOW + timedelta(days=1)).requests
 
 
+@pytest.mark.capability("C21")
 def test_who_comes_back_enters_anew(world: World) -> None:
     """Capability C21: each episode has its own two events."""
     with_members(world)

@@ -18,7 +18,6 @@ from iterable_sync.errors import ConfigError
 from iterable_sync.naming import snake_case
 from iterable_sync.objects.audiences import OBJECT
 from iterable_sync.rows import ProjectType, Rejection, RunEnd
-from iterable_sync.sqlfiles import sql_root
 from membership_rows import bodies, mapped, row
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ def said(block: Any) -> dict[str, dict[str, Any]]:
 # -- one row, one field -------------------------------------------------------------------------
 
 
+@pytest.mark.capability("C17")
 def test_field_has_the_name_of_the_audience_in_snake_case() -> None:
     """Capability C17, with the vector of its source."""
     block, rejections = mapped(OBJECT, row("a", ORDERED))
@@ -61,6 +61,7 @@ def test_all_memberships_of_a_person_are_one_entry() -> None:
     assert [("old", "vip"), ("vip",), ("new",)] == [payload.fields for payload in block]
 
 
+@pytest.mark.capability("C18")
 @pytest.mark.parametrize(
     ("on_remove", "expected"),
     [("false", {"vip": False}), ("clear", {"vip": None}), (None, {"vip": False})],
@@ -184,6 +185,7 @@ def test_entry_that_is_too_large_rejects_every_membership_of_it() -> None:
 # -- with the engine ----------------------------------------------------------------------------
 
 
+@pytest.mark.capability("C16", "C19")
 def test_first_sync_sends_the_members_only(world: World) -> None:
     """Capabilities C16 and C19: one entry for every member, and false for nobody."""
     with_members(world, ("a", "VIP"), ("a", ORDERED), ("b", "VIP"))
@@ -198,6 +200,7 @@ def test_first_sync_sends_the_members_only(world: World) -> None:
     )
 
 
+@pytest.mark.capability("C20")
 def test_later_syncs_send_changed_memberships_alone(world: World) -> None:
     """Capability C20: rows that disappeared are changes too."""
     with_members(world, ("a", "VIP"), ("a", ORDERED), ("b", "VIP"))
@@ -211,6 +214,7 @@ def test_later_syncs_send_changed_memberships_alone(world: World) -> None:
     assert 0 == sync(world).requests
 
 
+@pytest.mark.capability("C21")
 def test_who_comes_back_is_a_member_again(world: World) -> None:
     """Capability C21."""
     with_members(world, ("a", "VIP"), ("b", "VIP"))
@@ -293,36 +297,6 @@ def test_the_column_may_have_another_name(duckdb_world: World) -> None:
     sync(duckdb_world, sql=sql, audience="segment", key=("user_id", "segment"))
 
     assert {"a": {"vip": True}} == sent(duckdb_world)
-
-
-def test_packaged_model_gives_members_in_both_engines(world: World) -> None:
-    """The SQL in the package, over a table of users as the demo has it."""
-    world.with_project(ProjectType.HYBRID)
-    columns = {
-        "user_id": "text",
-        "email": "text",
-        "last_order_at": "timestamptz",
-        "is_vip": "boolean",
-        "lifetime_value": "decimal(12, 2)",
-    }
-    rows = [
-        ("new", None, "2026-03-01 00:00:00+00", False, 10),
-        ("vip", None, "2026-02-20 00:00:00+00", True, 900),
-        ("lapsed", "l@example.com", "2025-10-01 00:00:00+00", False, 500),
-        ("poor", None, "2025-10-01 00:00:00+00", False, 1),
-        ("none", None, None, None, None),
-    ]
-    put(world, *rows, columns=columns, table="users")
-    model = (sql_root() / "models/audience_memberships.sql").read_text(encoding="utf-8")
-
-    report = sync(world, sql=model.replace("FROM users", f"FROM {world.prefix}users AS users"))
-
-    assert (4, RunEnd.CLEAN) == (report.accepted, report.end)
-    assert {
-        "new": {"order_completed_last_30days": True},
-        "vip": {"order_completed_last_30days": True, "vip": True},
-        "lapsed": {"lapsed_high_spenders": True},
-    } == sent(world)
 
 
 def test_ignored_exits_leave_the_field_as_it_is(world: World) -> None:

@@ -73,6 +73,7 @@ def brings(name: str, world: World) -> dict[str, Any]:
     return {"sql": f"SELECT {', '.join(columns)}, city AS vip FROM {world.prefix}rows_of_{name}"}
 
 
+@pytest.mark.capability("A4")
 @pytest.mark.parametrize(("owner", "other"), [*permutations(PROFILES, 2)])
 def test_a_field_of_one_is_an_error_in_another(world: World, owner: str, other: str) -> None:
     """Whoever came first has it; the other one is told who that is, and sends nothing."""

@@ -49,6 +49,7 @@ def sent(world: World) -> list[str]:
     return sorted(person.get("userId") or person["email"] for person in people)
 
 
+@pytest.mark.capability("A5")
 @pytest.mark.parametrize("kind", [ProjectType.EMAIL, ProjectType.USER_ID, ProjectType.HYBRID])
 def test_first_and_later_sync_bring_what_the_warehouse_says(
     world: World, kind: ProjectType
@@ -95,6 +96,7 @@ def test_cart_that_vanished_stays_where_the_sync_says_so(world: World) -> None:
     assert of_warehouse({"u2": [line("u2", 1)]})["u2"] == carts(world)["u2"]
 
 
+@pytest.mark.capability("A21")
 def test_cart_comes_and_goes_and_comes(world: World) -> None:
     """Each time what is sent is what the warehouse says, and an empty cart is sent once."""
     with_people(world)
@@ -163,6 +165,7 @@ def test_two_carts_of_one_person_are_rejected(world: World) -> None:
     assert (1, {"duplicate_identity": 2}) == (report.accepted, report.rejected_by_reason)
 
 
+@pytest.mark.capability("A19")
 def test_fields_of_the_person_go_with_the_cart(world: World) -> None:
     with_people(world)
     columns = {"user_id": "text", "user__city": "text", "items": "json"}
@@ -208,6 +211,7 @@ def shop(world: World) -> dict[str, list[Any]]:
     return given
 
 
+@pytest.mark.capability("A25")
 def test_cart_is_sent_again_after_a_purchase(world: World) -> None:
     """Unchanged as it is: Iterable has emptied it. Those who bought nothing are left alone."""
     given = shop(world)

@@ -183,6 +183,7 @@ def test_changed_row_with_nothing_but_a_bad_field_is_rejected() -> None:
     assert [Rejection(1, "period_in_name", "facts"), Rejection(1, "period_in_name")] == rejections
 
 
+@pytest.mark.failure("D11")
 @pytest.mark.parametrize("more", [-1, 0, 1], ids=["n-1", "n", "n+1"])
 def test_item_has_so_many_bytes_at_most(more: int) -> None:
     """Of its fields as JSON; what is larger is rejected before anything is sent."""

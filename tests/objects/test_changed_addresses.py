@@ -32,13 +32,6 @@ MEMBERS = {"user_id": "text", "email": "text", "audience": "text"}
 EVENTS = {"id": "text", "user_id": "text", "email": "text", "created_at": "timestamptz"}
 
 
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.all)])
-def world(request: pytest.FixtureRequest) -> World:
-    """Give a world of either engine."""
-    made: World = request.getfixturevalue(f"{request.param}_world")
-    return made
-
-
 def put_shop(world: World, **emails: str) -> None:
     """Replace all tables of the warehouse: userId -> letter of the address."""
     people = [(who, mail(email)) for who, email in emails.items()]
@@ -79,6 +72,7 @@ def sync_shop(world: World) -> dict[str, RunReport]:
     return {name: world.sync(spec) for name, spec in specs.items()}
 
 
+@pytest.mark.capability("C12")
 def test_everybody_goes_on_under_the_new_address(world: World) -> None:
     """
     People whose change was held go by themselves, with what else changed and nothing more.

@@ -1,4 +1,4 @@
-"""The models of orders and carts, over the demo shop and over events, against plain Python."""
+"""The model of carts out of events, against plain Python."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from commerce_world import carts, purchases, with_people
-from iterable_sync.rows import ProjectType, RunEnd
-from state.ways import query
+from commerce_world import carts, with_people
+from iterable_sync.rows import RunEnd
 
 if TYPE_CHECKING:
     from harness import World
 
-MODELS = Path(__file__).parents[2] / "sql" / "models"
+MODEL = Path(__file__).parents[2] / "sql" / "models" / "carts_from_events.sql"
 CLICKS = {
     "user_id": "text",
     "email": "text",
@@ -26,75 +25,6 @@ CLICKS = {
     "quantity": "integer",
     "happened_at": "timestamptz",
 }
-
-
-def model(world: World, name: str, *tables: str) -> str:
-    """Give a model whose tables are those of the world."""
-    sql = (MODELS / f"{name}.sql").read_text(encoding="utf-8")
-    for table in tables:
-        for word in ("FROM", "JOIN"):
-            sql = sql.replace(f"{word} {table} ", f"{word} {world.prefix}{table} ")
-            sql = sql.replace(f"{word} {table}\n", f"{word} {world.prefix}{table}\n")
-    return sql
-
-
-def shop(world: World) -> None:
-    """Make the tables of a small shop."""
-    world.put(
-        ("S-1", "u1", None, "2026-01-01 08:00:00+00", 14.45, None, "X", False),
-        ("S-2", "u2", None, "2026-01-02 08:00:00+00", 0, 7, None, True),
-        columns={
-            "order_id": "text",
-            "user_id": "text",
-            "email": "text",
-            "ordered_at": "timestamptz",
-            "total": "numeric(12, 2)",
-            "campaign_id": "bigint",
-            "coupon": "text",
-            "is_refunded": "boolean",
-        },
-        table="orders",
-    )
-    world.put(
-        ("S-1", 2, "10606", "Kite", "toys", 1.95, 1),
-        ("S-1", 1, "00501", "Trowel", "garden", 12.5, 1),
-        columns={
-            "order_id": "text",
-            "line_no": "integer",
-            "product_id": "text",
-            "name": "text",
-            "category": "text",
-            "price": "numeric(12, 2)",
-            "quantity": "integer",
-        },
-        table="order_items",
-    )
-
-
-def test_model_of_orders_brings_purchases(world: World) -> None:
-    with_people(world)
-    shop(world)
-
-    report = world.sync(
-        sync="orders",
-        object="orders",
-        sql=model(world, "orders", "orders", "order_items"),
-        key="order_id",
-        first_sync="all",
-        line_key="items__lineNo",
-    )
-
-    assert RunEnd.CLEAN == report.end
-    first, second = purchases(world)
-    assert ["00501", "10606"] == [item["id"] for item in first["items"]]
-    assert [["garden"], ["toys"]] == [item["categories"] for item in first["items"]]
-    assert {"order_id": "S-1", "coupon": "X", "isRefunded": False} == first["dataFields"]
-    assert ([], 0.0, 7, True) == (
-        second["items"],
-        second["total"],
-        second["campaignId"],
-        second["dataFields"]["isRefunded"],
-    )
 
 
 def folded(clicks: list[tuple[Any, ...]]) -> dict[str, list[tuple[str, str, float, int]]]:
@@ -128,6 +58,7 @@ def click(
     return (who, f"{who}@example.com", event, product, name, price, quantity, at)
 
 
+@pytest.mark.capability("A40")
 def test_events_fold_into_the_cart(world: World) -> None:
     """What was added less what was removed, since the last order; also when all is gone again."""
     with_people(world)
@@ -151,12 +82,10 @@ def test_events_fold_into_the_cart(world: World) -> None:
     ]
     world.put(*reversed(clicks), columns=CLICKS, table="product_events")
 
-    report = world.sync(
-        sync="carts",
-        object="carts",
-        sql=model(world, "carts_from_events", "product_events"),
-        key="user_id",
-    )
+    table = "product_events"
+    sql = MODEL.read_text(encoding="utf-8").replace(f"FROM {table}", f"FROM {world.prefix}{table}")
+
+    report = world.sync(sync="carts", object="carts", sql=sql, key="user_id")
 
     assert RunEnd.CLEAN == report.end
     expected = {who: [] for who in ("u2", "u4")} | folded(clicks)
@@ -165,24 +94,3 @@ def test_events_fold_into_the_cart(world: World) -> None:
         who: [(i["id"], i["name"], i["price"], i["quantity"]) for i in items]
         for who, items in carts(world).items()
     }
-
-
-@pytest.mark.parametrize("kind", [ProjectType.EMAIL])
-def test_model_of_carts_brings_carts(world: World, kind: ProjectType) -> None:
-    with_people(world, kind)
-    world.put(("u1", "a@b.co"), columns={"user_id": "text", "email": "text"}, table="carts")
-    columns = {"user_id": "text", "product_id": "text", "name": "text"}
-    more = {"price": "numeric(12, 2)", "quantity": "integer", "url": "text"}
-    world.put(
-        ("u1", "7", "Tea", 2.5, 3, "/t"),
-        ("u9", "8", "Pot", 1, 1, None),
-        columns=columns | more,
-        table="cart_items",
-    )
-    sql = model(world, "carts", "carts", "cart_items")
-    assert [(1,)] == query(world, f"SELECT count(*) FROM ({sql}) AS q")
-
-    world.sync(sync="carts", object="carts", sql=sql, key="user_id")
-
-    item = {"id": "7", "name": "Tea", "price": 2.5, "quantity": 3, "url": "/t"}
-    assert {"a@b.co": [item]} == carts(world)

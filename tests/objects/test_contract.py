@@ -398,6 +398,7 @@ def _batches(sync_object: SyncObject, payloads: Any, max_bytes: int = 4_000_000)
     )
 
 
+@pytest.mark.capability("A18")
 @pytest.mark.parametrize("more", [-1, 0, 1], ids=["n-1", "n", "n+1"])
 def test_request_has_so_many_rows_at_most(sync_object: SyncObject, more: int) -> None:
     """At one less than the limit of the object, at it, and at one more."""
@@ -409,6 +410,7 @@ def test_request_has_so_many_rows_at_most(sync_object: SyncObject, more: int) ->
     assert {-1: [most - 1], 0: [most], 1: [most, 1]}[more] == sizes
 
 
+@pytest.mark.capability("A18")
 @pytest.mark.parametrize("more", [-1, 0, 1], ids=["n-1", "n", "n+1"])
 def test_request_has_so_many_bytes_at_most(sync_object: SyncObject, more: int) -> None:
     """By the body as it is sent, with what its target says: to the byte."""

@@ -21,19 +21,13 @@ from iterable_sync.state.approvals import approve
 if TYPE_CHECKING:
     from harness import World
     from iterable_sync.rows import RunReport
+    from iterable_sync.spec import SyncSpec
     from iterable_sync.sync_object import SyncObject
 
 FINAL = [name for name in objects.names() if objects.get(name).shape.is_final]
 PEOPLE = (1, 2, 3)
 # Who is merged goes into the one of this number more.
 OTHER = 100
-
-
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.all)])
-def world(request: pytest.FixtureRequest) -> World:
-    """Give a world of either engine."""
-    made: World = request.getfixturevalue(f"{request.param}_world")
-    return made
 
 
 @pytest.fixture(params=FINAL)
@@ -110,11 +104,8 @@ def with_requests(world: World, sync_object: SyncObject, kind: ProjectType, *num
     put(world, sync_object, *numbers)
 
 
-def request(
-    world: World, sync_object: SyncObject, *, client: Any = None, **changes: Any
-) -> RunReport:
-    """Make the requests; no test waits for real."""
-    clock = Clock()
+def spec(world: World, sync_object: SyncObject, **changes: Any) -> SyncSpec:
+    """Give the sync of all requests."""
     names = columns_of(sync_object, world.project_type)
     values = {
         "sync": sync_object.name,
@@ -127,8 +118,16 @@ def request(
     }
     if sync_object.shape.effect == "merge":
         values["allow_merge"] = True
+    return world.spec(**values | changes)
+
+
+def request(
+    world: World, sync_object: SyncObject, *, client: Any = None, **changes: Any
+) -> RunReport:
+    """Make the requests; no test waits for real."""
+    clock = Clock()
     return world.sync(
-        world.spec(**values | changes),
+        spec(world, sync_object, **changes),
         client=client,
         options={"clock": clock, "sleep": clock.sleep},
     )

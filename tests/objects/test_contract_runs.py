@@ -54,12 +54,6 @@ LEFT: dict[str, Callable[[dict[str, Any], str], bool]] = {
 }
 
 
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.all)])
-def world(request: pytest.FixtureRequest) -> World:
-    made: World = request.getfixturevalue(f"{request.param}_world")
-    return made
-
-
 @pytest.fixture(params=that_say())
 def sync_object(request: pytest.FixtureRequest) -> SyncObject:
     return objects.get(request.param)
@@ -114,6 +108,7 @@ def test_a_request_has_so_many_rows_at_most(
     assert (count, -(-count // most)) == (report.accepted, report.requests)
 
 
+@pytest.mark.failure("D11")
 def test_row_that_no_request_can_hold_costs_itself_alone(
     world: World, sync_object: SyncObject
 ) -> None:

@@ -39,13 +39,6 @@ COLUMNS = (
 )
 
 
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.all)])
-def world(request: pytest.FixtureRequest) -> World:
-    """Give a world of either engine."""
-    made: World = request.getfixturevalue(f"{request.param}_world")
-    return made
-
-
 def with_people(world: World, kind: ProjectType, *numbers: int) -> None:
     """Turn a world into a project whose sync of users has sent these people."""
     with_all(world, kind, *numbers, syncs=["users"])

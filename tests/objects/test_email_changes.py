@@ -35,13 +35,6 @@ LOST: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.all)])
-def world(request: pytest.FixtureRequest) -> World:
-    """Give a world of either engine."""
-    made: World = request.getfixturevalue(f"{request.param}_world")
-    return made
-
-
 @pytest.fixture
 def shop(duckdb_world: World) -> World:
     """Give a project with the people a, b and c, and no syncs."""
@@ -52,6 +45,7 @@ def shop(duckdb_world: World) -> World:
 # -- one change ----------------------------------------------------------------------------------
 
 
+@pytest.mark.capability("C12", "E30")
 def test_change_moves_the_profile_once(world: World) -> None:
     """With all that it has; a later run sends it no more, and a new one goes."""
     seed(world, "ab", plan="pro")
@@ -79,6 +73,7 @@ def test_change_to_itself_is_none(shop: World) -> None:
     assert (RunEnd.CLEAN, 1, 0) == (report.end, report.accepted, report.requests)
 
 
+@pytest.mark.capability("C13")
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
@@ -122,6 +117,7 @@ def test_changes_before_the_time_are_left_alone(shop: World) -> None:
 # -- several changes -----------------------------------------------------------------------------
 
 
+@pytest.mark.capability("C14")
 def test_chain_of_a_person_is_one_request_and_all_its_rows_are_accepted(world: World) -> None:
     seed(world, "a")
 
@@ -168,6 +164,7 @@ def test_people_go_in_the_order_of_time_and_never_at_once(world: World) -> None:
     assert {f"u-{old}": new for old, new in pairwise(names)} == (addresses(world))
 
 
+@pytest.mark.capability("C14")
 def test_swap_is_named_and_nobody_beside_it_is_touched(world: World) -> None:
     """And stays so in the next run, until one of the two goes somewhere else."""
     seed(world, "abc")
@@ -191,6 +188,7 @@ def test_two_that_want_the_same_at_the_same_time_are_refused(shop: World) -> Non
     assert 0 == calls(shop)
 
 
+@pytest.mark.capability("C14")
 def test_who_was_refused_goes_along_when_the_way_is_free(shop: World) -> None:
     """The row waits for a day; that the other one leaves brings it back at once."""
     first = sync_changes(shop, change(1, "a", "b"))

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 TABLE = """
     view_id BIGINT, user_id VARCHAR, email VARCHAR, viewed_at {time}, campaign_id BIGINT,
-    url VARCHAR, title VARCHAR, referrer VARCHAR, seconds_on_page INTEGER, utm JSON
+    url VARCHAR, title VARCHAR, product_id VARCHAR, referrer VARCHAR, seconds_on_page INTEGER,
+    utm JSON
 """
 
 
@@ -56,13 +57,14 @@ def events(file: Path, values: str, *, time: str = "TIMESTAMPTZ", **changes: Any
     return [json.loads(payload.body) for payload in payloads]
 
 
+@pytest.mark.capability("B1", "B13", "B21", "C11")
 def test_page_views_become_events(tmp_path: Path) -> None:
     (first, second) = events(
         tmp_path / "shop.duckdb",
         """
-        (1, 'U1', 'a@b.co', '2024-11-25 14:37:19.5+01', 9, 'https://a.example/a?b', 'A', NULL, 12,
-         '{"source": "mail", "medium": NULL}'),
-        (2, NULL, 'A@b.co', '2024-11-25 14:37:20+01', NULL, '/b', NULL, '/a', NULL, NULL)
+        (1, 'U1', 'a@b.co', '2024-11-25 14:37:19.5+01', 9, 'https://a.example/a?b', 'A', NULL, NULL,
+         12, '{"source": "mail", "medium": NULL}'),
+        (2, NULL, 'A@b.co', '2024-11-25 14:37:20+01', NULL, '/b', NULL, NULL, '/a', NULL, NULL)
         """.replace("NULL}", "null}"),
     )
 
@@ -102,7 +104,7 @@ def test_time_without_a_zone_is_in_the_zone_that_is_declared(
 ) -> None:
     (event,) = events(
         tmp_path / "shop.duckdb",
-        f"(1, 'U1', NULL, '{local}', NULL, NULL, NULL, NULL, NULL, NULL)",
+        f"(1, 'U1', NULL, '{local}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
         time="TIMESTAMP",
         timezone="Europe/Berlin",
     )

@@ -88,6 +88,7 @@ def _said(row: Any, target: Target | None) -> dict[str, Any]:
     return {"email" if target.array == "users" else "userId": row}
 
 
+@pytest.mark.capability("A35")
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_row_is_addressed_as_the_project_does_it(
     sync_object: SyncObject, kind: ProjectType
@@ -105,6 +106,7 @@ def test_each_row_is_addressed_as_the_project_does_it(
             assert "userId" not in person
 
 
+@pytest.mark.capability("A33", "B9")
 @pytest.mark.parametrize("kind", KINDS)
 def test_whom_nothing_addresses_is_rejected_once(
     sync_object: SyncObject, kind: ProjectType
@@ -116,6 +118,7 @@ def test_whom_nothing_addresses_is_rejected_once(
     assert list(refused(kind).items()) == [(TABLE[r.seq - 10].name, r.reason) for r in rows]
 
 
+@pytest.mark.capability("A33")
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_row_asks_for_people_without_an_email(
     sync_object: SyncObject, kind: ProjectType
@@ -140,6 +143,7 @@ def key_of(who: Who, kind: ProjectType) -> str:
     return value.lower() if member == "email" else value
 
 
+@pytest.mark.capability("B5")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", PEOPLE)
 def test_iterable_has_exactly_those_whom_the_table_says(
@@ -164,6 +168,7 @@ def test_iterable_has_exactly_those_whom_the_table_says(
     assert (len(sent(kind)), len(reasons)) == (report.accepted, report.rejected)
 
 
+@pytest.mark.capability("A38")
 @pytest.mark.parametrize("kind", KINDS)
 def test_events_reach_the_people_whom_the_table_says(world: World, kind: ProjectType) -> None:
     """An event is addressed by the same rule as its person."""

@@ -81,6 +81,7 @@ def requests(found: Sequence[Batch]) -> list[tuple[str, Any]]:
     ]
 
 
+@pytest.mark.capability("E9")
 def test_who_joins_and_who_leaves_are_in_requests_of_their_own() -> None:
     """Each list has its own, and to unsubscribe says that the channel stays."""
     found = requests(
@@ -247,6 +248,7 @@ def test_who_is_unknown_has_left_already() -> None:
 # -- declarations --------------------------------------------------------------------------------
 
 
+@pytest.mark.capability("E9")
 def test_removal_unsubscribes_unless_told_otherwise() -> None:
     declared = SyncSpec(sync="s", object="lists", sql="SELECT 1", key="k")
 
@@ -255,6 +257,7 @@ def test_removal_unsubscribes_unless_told_otherwise() -> None:
         completed(declared.model_copy(update={"on_remove": "clear"}), OBJECT)
 
 
+@pytest.mark.capability("E39")
 @pytest.mark.parametrize(
     "changes",
     [

@@ -30,13 +30,6 @@ BY_BOTH = {
 AT = ago(days=1)
 
 
-@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.all)])
-def world(request: pytest.FixtureRequest) -> World:
-    """Give a world of either engine."""
-    made: World = request.getfixturevalue(f"{request.param}_world")
-    return made
-
-
 def test_source_goes_over_to_the_destination_once(world: World) -> None:
     seed(world, "ab", plan="pro")
 

@@ -77,6 +77,7 @@ def mapped(
     return [json.loads(body, parse_float=Decimal) for body in bodies], rejections
 
 
+@pytest.mark.capability("A24", "A25", "A27")
 def test_order_becomes_a_purchase_with_all_of_it() -> None:
     values = {"campaign_id": 5, "template_id": 6, "coupon": "Ü", "tax": 1.0}
     (found,), refused = mapped(row(**values, user__city="Bern", user__points=2.0))
@@ -107,6 +108,7 @@ def test_what_is_null_is_left_out() -> None:
     assert not {"campaignId", "templateId"} & found.keys()
 
 
+@pytest.mark.capability("A23")
 @pytest.mark.parametrize(
     ("project", "identity", "expected"),
     [
@@ -134,6 +136,7 @@ def test_switches_of_the_sync_are_those_of_the_person() -> None:
     )
 
 
+@pytest.mark.capability("A22")
 @pytest.mark.parametrize(
     ("key", "is_natural"),
     [("A-1", True), ("x" * 512, True), ("x" * 513, False), ("A/1", False), ("é", False)],
@@ -152,6 +155,7 @@ def test_id_is_a_uuid_where_the_sync_says_so() -> None:
     assert 36 == len(found["id"])
 
 
+@pytest.mark.capability("A26")
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
@@ -191,6 +195,7 @@ def test_bad_value_costs_its_field(values: dict[str, Any], field: str, reason: s
     assert {"order_id": "A-1"} == found["dataFields"]
 
 
+@pytest.mark.capability("A27")
 @pytest.mark.parametrize("value", [-(2**31), -1, 0, 2**31 - 1])
 def test_campaign_of_32_bits_goes(value: int) -> None:
     (found,), refused = mapped(row(campaign_id=value))
@@ -214,6 +219,7 @@ def test_field_of_a_person_that_iterable_manages_is_an_error() -> None:
         mapped(row(), columns=columns)
 
 
+@pytest.mark.capability("B10")
 @needs_facts
 def test_request_is_what_the_documentation_says() -> None:
     """Checked against the schema of the endpoint."""

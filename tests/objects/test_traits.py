@@ -71,6 +71,7 @@ def wide(*rows: tuple[Any, ...]) -> dict[str, dict[str, Any]]:
     return dict(people)
 
 
+@pytest.mark.capability("C15")
 def test_rows_of_traits_become_fields_of_people(world: World) -> None:
     """Each person is one entry of a request, with the traits that they have, in snake_case."""
     put(world, *ROWS)
@@ -242,6 +243,7 @@ def test_names_that_cannot_be_fields_are_named(world: World, traits: list[str], 
     assert {} == world.users()
 
 
+@pytest.mark.capability("A4")
 def test_500_traits_are_not_too_many(duckdb_world: World) -> None:
     """The limit is for those who take the wrong column."""
     world = duckdb_world

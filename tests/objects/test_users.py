@@ -112,6 +112,7 @@ def only_body(*args: Any, **kwargs: Any) -> Any:
     return json.loads(payload.body)
 
 
+@pytest.mark.capability("A29")
 def test_row_of_every_type() -> None:
     """Each type is sent in its own form, and nested names as objects."""
     body = only_body(
@@ -148,11 +149,13 @@ def test_row_of_every_type() -> None:
     }
 
 
+@pytest.mark.capability("A31", "A37")
 @pytest.mark.parametrize("merge", [True, False])
 def test_merging_is_always_said(merge: bool) -> None:
     assert only_body(row("userId:1", name="x"), merge=merge)["mergeNestedObjects"] is merge
 
 
+@pytest.mark.capability("A28")
 @pytest.mark.parametrize(
     ("project", "identity", "sent", "expected"),
     [

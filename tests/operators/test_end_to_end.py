@@ -396,6 +396,7 @@ def connections(world: World) -> dict[str, str]:
     return connection_variables(databases | {"iterable_default": iterable})
 
 
+@pytest.mark.capability("A36", "B1", "C1")
 @pytest.mark.parametrize("name", CASES)
 def test_first_and_later_sync_end_as_it_is_written(
     world: World, name: str, monkeypatch: pytest.MonkeyPatch

@@ -185,6 +185,11 @@ def test_unknown_sync_fails_and_says_which_there_are(shop: World) -> None:
     assert "no sync 'user' of project 1.us has run; known here: 'users'" in str(done.error)
 
 
+def test_no_time_is_over_whatever_has_run(shop: World) -> None:
+    """A dry run may come before the sync, which then sends nothing to wait for."""
+    assert wait(sync="never", settle=0).state == "success"
+
+
 @pytest.mark.parametrize("settle", [-1, 86_401, "soon", "nan"])
 def test_wrong_time_fails(shop: World, settle: Any) -> None:
     done = wait(settle=settle)

@@ -418,6 +418,7 @@ def test_item_that_is_not_there_leads_back_to_its_catalog(sandbox):
     assert '<a href="/catalogs/Shoes">' in answer.text
 
 
+@pytest.mark.failure("S11")
 def test_what_people_hold_is_escaped_on_every_page(sandbox):
     user = {"userId": SCRIPT, "email": "x@example.com"}
     sandbox.bulk({**user, "dataFields": {SCRIPT: SCRIPT, BREAKOUT: [BREAKOUT]}})

@@ -82,6 +82,7 @@ for _suite in SUITES:
     adopt(_suite)
 
 
+@pytest.mark.failure("S13")
 def test_the_world_is_not_its_owners(world: World):
     """Otherwise the tests above would show nothing."""
     world.put(*people(1))
@@ -95,6 +96,7 @@ def test_the_world_is_not_its_owners(world: World):
     assert (world.state.schema, "off") == (user, is_super)  # type: ignore[attr-defined]
 
 
+@pytest.mark.failure("S13")
 @pytest.mark.parametrize(
     "sql",
     [

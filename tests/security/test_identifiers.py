@@ -154,6 +154,7 @@ def guarded(world: World) -> World:
     return world
 
 
+@pytest.mark.failure("S5")
 @pytest.mark.parametrize("rounds", [2, pytest.param(80, marks=pytest.mark.all)])
 def test_columns_keys_fields_and_syncs_may_have_any_name(guarded: World, rounds: int):
     """Run 80 times with 25 columns, 25 fields, a key and a sync of such names: 4,160 names."""
@@ -223,6 +224,7 @@ def test_columns_of_any_name_are_rejected_waited_for_and_dropped(guarded: World,
     assert before == everything(guarded)
 
 
+@pytest.mark.failure("S5")
 @pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.all)])
 def test_what_can_be_no_name_is_refused_and_nothing_of_it_runs(guarded: World, rounds: int):
     """Too long, with NUL, reserved, empty: none is cut, renamed or sent to the engine."""
@@ -244,6 +246,7 @@ def test_what_can_be_no_name_is_refused_and_nothing_of_it_runs(guarded: World, r
     assert before == everything(guarded)
 
 
+@pytest.mark.failure("S5")
 @pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.all)])
 def test_two_thousand_names_of_syncs_and_keys_are_kept_as_they_are(guarded: World, rounds: int):
     """What state writes of a sync, without a run: 100 a round, in one transaction."""
@@ -277,6 +280,7 @@ def test_two_thousand_names_of_syncs_and_keys_are_kept_as_they_are(guarded: Worl
     assert before == everything(guarded)
 
 
+@pytest.mark.failure("S5")
 @pytest.mark.parametrize("rounds", [1, pytest.param(4, marks=pytest.mark.all)])
 def test_what_a_person_types_to_release_and_requeue_is_data(guarded: World, rounds: int):
     """Names of persons, guards, reasons, projects and syncs come from parameters of a DAG run."""
@@ -324,6 +328,7 @@ def test_the_names_are_hostile():
     assert len(json.dumps(seen)) > len("".join(seen))
 
 
+@pytest.mark.failure("S11")
 @pytest.mark.parametrize(
     "name",
     [

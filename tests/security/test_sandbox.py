@@ -18,6 +18,7 @@ APP.command()(command)
 REAL_KEY = "0123456789abcdef0123456789abcdef"
 
 
+@pytest.mark.failure("S17")
 def test_it_listens_on_the_loopback_interface_and_on_no_other():
     """What ``ss -ltn`` would say."""
     with SandboxServer() as sandbox:
@@ -30,6 +31,7 @@ def test_it_listens_on_the_loopback_interface_and_on_no_other():
     assert [("127.0.0.1", sandbox.port)] == listening
 
 
+@pytest.mark.failure("S17")
 def test_other_addresses_of_this_machine_do_not_lead_to_it():
     others = {
         address.address
@@ -44,6 +46,7 @@ def test_other_addresses_of_this_machine_do_not_lead_to_it():
                 assert 0 != probe.connect_ex((address, sandbox.port))
 
 
+@pytest.mark.failure("S17")
 @pytest.mark.parametrize("name", ["api_key", "read_only_key", "disabled_key"])
 def test_a_key_that_looks_real_is_refused_and_not_shown(name: str):
     """Its page and its settings show its keys to whoever asks."""

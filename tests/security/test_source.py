@@ -63,6 +63,7 @@ def found_in(tree: ast.AST) -> list[str]:
     return found
 
 
+@pytest.mark.failure("H11", "S15")
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_no_file_runs_data_as_code_or_trusts_a_certificate_unseen(path: Path):
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -25,6 +25,7 @@ TEMPLATES = [
 ]
 
 
+@pytest.mark.failure("S6")
 def test_a_template_in_a_row_arrives_literally(stage: Stage):
     """In texts, in JSON, and in a key."""
     stage.put(*((t, f"u{i}@example.com", t, t, None, i) for i, t in enumerate(TEMPLATES)))
@@ -50,6 +51,7 @@ def test_a_template_of_the_author_is_rendered(stage: Stage):
     assert "49" == stage.world.users()[canaries.email(1)]["day"]
 
 
+@pytest.mark.failure("S6")
 def test_what_a_template_gives_is_not_rendered_again(stage: Stage):
     stage.run(stage.model("'{{ '{{ 7 * 7 }}' }}' AS day", where="WHERE points = 1"))
 

@@ -37,6 +37,7 @@ def held_removals(world: World) -> None:
     assert 3 == run(world).removed_held
 
 
+@pytest.mark.failure("W3")
 def test_approved_keys_are_let_through_once(world: World) -> None:
     held_removals(world)
 
@@ -54,6 +55,7 @@ def test_approved_keys_are_let_through_once(world: World) -> None:
     assert (RunEnd.HELD, 3) == (again.end, again.removed_held)
 
 
+@pytest.mark.failure("W3")
 def test_new_keys_meet_the_guard_and_approved_ones_are_not_counted(world: World) -> None:
     world.put(*people(*range(1, 11)))
     run(world)
@@ -136,6 +138,7 @@ def test_an_approval_ends_on_the_databases_clock(world: World) -> None:
     assert [0] == [group.approved for group in listed(world.state, "1.us", "users")]
 
 
+@pytest.mark.failure("W3")
 def test_an_approval_lasts_for_a_day_unless_it_says(world: World) -> None:
     held_removals(world)
     allow(world)

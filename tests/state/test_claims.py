@@ -45,6 +45,7 @@ def test_fields_of_audiences_are_claimed_by_the_sync_that_brings_them(world: Wor
     } == claimed(world)
 
 
+@pytest.mark.capability("C17")
 def test_two_audiences_that_are_one_field_are_an_error(world: World) -> None:
     """Capability C17: it names both, and nothing is sent."""
     with_members(world, ("a", "New Ones"), ("b", "new-ones"))

@@ -59,6 +59,7 @@ HARD_NAMES = [
 ]
 
 
+@pytest.mark.failure("S5")
 def test_any_column_name_is_quoted_and_nothing_is_injected(way: World):
     fields = {name: f"f{i}" for i, name in enumerate(HARD_NAMES)}
 

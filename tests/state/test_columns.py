@@ -57,6 +57,7 @@ def test_the_key_comes_first_in_its_own_order_and_the_rest_stays():
     assert ["user_id", "n", "city", "email"] == names
 
 
+@pytest.mark.capability("A1")
 def test_names_are_matched_without_regard_to_case_and_kept_as_written():
     made = model("User_ID", "eMail", "City", key="USER_ID", fields={"CITY": {"name": "town"}})
 
@@ -158,6 +159,7 @@ def test_a_declaration_of_a_column_that_is_not_there_is_refused(declared: dict[s
         model("user_id", "email", **declared)
 
 
+@pytest.mark.failure("D6")
 def test_a_time_without_a_zone_needs_one_and_the_error_says_how():
     with pytest.raises(ConfigError, match=r"column 'seen' is a TIMESTAMP.*timezone='UTC'"):
         column("seen")
@@ -187,6 +189,7 @@ def test_the_sql_that_shows_duplicates_compares_what_the_stage_compares():
 # --- the types of an engine, as it names them ---
 
 
+@pytest.mark.failure("D4")
 def test_every_type_of_duckdb_has_a_way_into_the_stage():
     import duckdb
 
@@ -198,6 +201,7 @@ def test_every_type_of_duckdb_has_a_way_into_the_stage():
     assert all(DuckDBDialect().cast(name.upper()).sql for name in names)
 
 
+@pytest.mark.failure("D4")
 @pytest.mark.parametrize(
     ("sql", "name", "state", "wire"),
     [
@@ -265,6 +269,7 @@ def events(*names: str, types: dict[str, str] | None = None, **changes: Any) -> 
     )
 
 
+@pytest.mark.capability("A17")
 def test_columns_of_an_event_have_their_roles() -> None:
     """What ties it to a campaign, its name and its time go to its top level, the rest below."""
     made = events("event_name", "created_at", "campaign_id", "template_id", "city")

@@ -170,6 +170,7 @@ def right(world: World) -> None:
     assert ({}, set()) == (world.dirty(), {s for s in world.batches() if s == "open"})
 
 
+@pytest.mark.failure("W1")
 @pytest.mark.parametrize("at", one_in(3, range(1, 85, 4)))
 def test_a_connection_that_is_ended_at_any_statement_is_healed(
     postgres_world: World, at: int
@@ -194,6 +195,7 @@ def test_a_connection_that_is_ended_at_any_statement_is_healed(
     assert 0 == world.sync(on_remove="clear").requests
 
 
+@pytest.mark.failure("W7")
 @pytest.mark.parametrize("at", range(1, 11))
 def test_a_commit_that_is_not_heard_of_is_not_made_twice(postgres_world: World, at: int) -> None:
     world = postgres_world
@@ -218,6 +220,7 @@ def test_a_commit_that_is_not_heard_of_is_not_made_twice(postgres_world: World, 
     assert [(2,)] == world.rows("SELECT attempts FROM {rejections}")
 
 
+@pytest.mark.failure("W7")
 def test_answers_that_are_settled_in_an_unheard_commit_are_not_sent_again(
     postgres_world: World, planned: Planned
 ) -> None:
@@ -232,6 +235,7 @@ def test_answers_that_are_settled_in_an_unheard_commit_are_not_sent_again(
         assert (6, 6) == (report.accepted, len(world.sent))
 
 
+@pytest.mark.failure("W6")
 def test_a_row_that_is_changed_by_others_meanwhile_lets_the_transaction_be_made_again(
     postgres_world: World, planned: Planned
 ) -> None:
@@ -254,6 +258,7 @@ def test_a_row_that_is_changed_by_others_meanwhile_lets_the_transaction_be_made_
     assert 8 == len(conflicts)
 
 
+@pytest.mark.failure("W6")
 def test_a_lock_that_is_waited_for_too_long_is_waited_for_again(postgres_world: World) -> None:
     """55P03, from a server that limits waiting."""
     world = postgres_world
@@ -278,6 +283,7 @@ def test_a_lock_that_is_waited_for_too_long_is_waited_for_again(postgres_world: 
     assert 1 == len(waited)
 
 
+@pytest.mark.failure("P7")
 def test_a_database_that_stays_away_ends_the_run_in_words(postgres_world: World) -> None:
     world, clock = postgres_world, Clock()
     conninfo = psycopg.conninfo.make_conninfo(world.source.conninfo, host="/nowhere")
@@ -302,6 +308,7 @@ def test_an_error_that_another_attempt_does_not_mend_is_not_attempted_again(
     assert [] == clock.slept
 
 
+@pytest.mark.failure("W1")
 @pytest.mark.parametrize("same", [True, False], ids=["in the state's database", "copied"])
 @pytest.mark.parametrize("at", [1, 2, 1_999, 3_000])
 def test_a_model_that_is_half_read_removes_nobody(

@@ -58,6 +58,7 @@ def column(
 # --- types ---
 
 
+@pytest.mark.failure("D2")
 @pytest.mark.parametrize(
     ("values", "state", "wire", "expected"),
     [
@@ -143,6 +144,7 @@ def test_a_value_has_one_place_in_state_and_in_iterable(
     assert (StateType(state), WireType(wire), expected) == column(of_column(*values))
 
 
+@pytest.mark.failure("D3")
 def test_a_decimal_is_whole_where_the_column_is_described_so_whatever_its_values_are():
     whole = (Decimal(1), Decimal("2.0"))
 
@@ -183,6 +185,7 @@ def test_a_column_of_several_kinds_is_an_error_that_says_the_way_out(
         column(of_column(*values))
 
 
+@pytest.mark.failure("D10")
 @pytest.mark.parametrize(
     ("early", "late", "words"),
     [
@@ -237,6 +240,7 @@ def test_rows_may_be_mappings():
 # --- the driver ---
 
 
+@pytest.mark.failure("P9", "W8")
 def test_the_model_runs_once_in_chunks_and_everything_is_closed():
     driver = of_column(*range(25_000))
 

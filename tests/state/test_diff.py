@@ -56,6 +56,7 @@ def everything(world: World) -> set[str]:
     return set(world.columns)
 
 
+@pytest.mark.capability("A9")
 def test_each_kind_of_change_is_told_from_the_others(world: World) -> None:
     world.put(*people(1, 2, 3, 4))
     world.sync()
@@ -76,6 +77,7 @@ def test_each_kind_of_change_is_told_from_the_others(world: World) -> None:
     } == plan_of(world)
 
 
+@pytest.mark.failure("D14")
 def test_random_values_are_compared_exactly_and_null_safe(world: World) -> None:
     """The expectation is Python's own comparison, type included."""
     seed = random.randrange(10**6)  # noqa: S311 - test data
@@ -155,6 +157,7 @@ def test_a_kept_null_is_no_change_and_a_skipped_one_waits(world: World) -> None:
     } == sent
 
 
+@pytest.mark.failure("D14")
 def test_keys_that_look_alike_as_text_stay_apart(world: World) -> None:
     columns = {"a": "text", "b": "text", "email": "text", "city": "text"}
     pairs = [("x", "y,z"), ("x,y", "z"), ('x"', "y"), ("x", '"y'), ("", "x"), ("x", "")]

@@ -90,6 +90,7 @@ def test_other_processes_get_their_turn_while_visits_follow_each_other(visits: V
     assert other.returncode == 0
 
 
+@pytest.mark.failure("P11")
 def test_the_file_is_closed_before_a_fork(visits: Visits) -> None:
     with visits.follow_each_other():
         touch(visits)

@@ -98,6 +98,7 @@ def test_half_of_a_place_has_no_other_type() -> None:
         columns({"at_geo_location__lat": "BOOLEAN"})
 
 
+@pytest.mark.capability("B18")
 @pytest.mark.parametrize("kind", ["TIMESTAMP WITH TIME ZONE", "TIMESTAMP"])
 def test_day_of_birth_is_no_time(kind: str) -> None:
     """Which day it is depends on a zone, and the declaration says day."""
@@ -107,6 +108,7 @@ def test_day_of_birth_is_no_time(kind: str) -> None:
     assert WireType.DATE is wire("date_of_birth", "VARCHAR", identify_names=True)
 
 
+@pytest.mark.capability("A37")
 def test_phone_has_the_region_of_the_sync() -> None:
     """Only a phone: another region gives another number for the same text."""
     fields = {"mobile": {"type": "phone"}}

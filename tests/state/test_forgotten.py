@@ -56,6 +56,7 @@ def touched(world: World) -> list[str]:
     return [text for text in said if email(1).lower() in text.lower() or user_id(1) in text]
 
 
+@pytest.mark.failure("S2")
 @pytest.mark.parametrize(("kind", "world"), ENGINES, indirect=["world"])
 def test_nothing_of_a_forgotten_person_is_left(world: World, kind: ProjectType) -> None:
     """Not in any table of the state, also after more runs of all syncs whose models have them."""

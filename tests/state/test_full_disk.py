@@ -43,6 +43,7 @@ def room(share: float, world: World) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.failure("P8")
 @pytest.mark.parametrize("share", one_in(2, [0.02, 0.1, 0.15, 0.2, 0.25, 0.4]))
 def test_a_disk_that_is_full_ends_the_run_and_names_the_file(
     duckdb_world: World, share: float
@@ -71,6 +72,7 @@ def test_a_disk_that_is_full_ends_the_run_and_names_the_file(
     assert 0 == world.sync().requests
 
 
+@pytest.mark.failure("P8")
 def test_a_plan_that_has_no_room_is_not_sent(duckdb_world: World) -> None:
     world = duckdb_world
     world.put(*rows(1))
@@ -84,6 +86,7 @@ def test_a_plan_that_has_no_room_is_not_sent(duckdb_world: World) -> None:
     assert requests == world.writes()
 
 
+@pytest.mark.failure("P8")
 def test_a_state_that_may_not_be_written_names_the_file(duckdb_world: World) -> None:
     world = duckdb_world
     world.put(*rows(1))

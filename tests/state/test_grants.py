@@ -76,6 +76,7 @@ def granted_world(
     state.close()
 
 
+@pytest.mark.failure("S13")
 def test_a_sync_needs_no_more_than_the_script_grants(granted_world: World):
     """First run, changes, removals, rejections, a new column and a dry run."""
     world = granted_world
@@ -93,6 +94,7 @@ def test_a_sync_needs_no_more_than_the_script_grants(granted_world: World):
     assert 2 == dry.queried
 
 
+@pytest.mark.failure("S13")
 @pytest.mark.parametrize(
     "sql",
     [

@@ -101,6 +101,7 @@ def test_a_run_that_starts_sooner_sends_nothing_twice(world: World) -> None:
     assert [1, 0, 0] == [world.sync().requests for _ in range(3)]
 
 
+@pytest.mark.failure("P4")
 def test_a_woken_holder_says_so_and_the_next_run_looks_at_once(postgres_world: World) -> None:
     """Two real runs: one stands still in its request until the other has finished."""
     world = postgres_world

@@ -68,6 +68,7 @@ def test_every_holder_gets_a_greater_token(world: World) -> None:
     assert [1, 2, 3] == tokens
 
 
+@pytest.mark.failure("P4")
 def test_a_lease_that_ran_out_is_taken_over_and_the_old_holder_may_not_record(
     world: World,
 ) -> None:
@@ -110,6 +111,7 @@ def test_what_a_run_without_the_lease_records_is_rolled_back(world: World) -> No
         assert [(1,)] == world.rows("SELECT schema_version FROM {meta}")
 
 
+@pytest.mark.failure("P4")
 @pytest.mark.parametrize(
     ("later_s", "may"),
     [
@@ -195,6 +197,7 @@ def held_until(world: World) -> str:
     return world.rows("SELECT CAST(held_until AS text) FROM {leases}")[0][0]
 
 
+@pytest.mark.failure("P3")
 def test_a_second_run_of_a_sync_is_refused_and_names_the_first(world: World) -> None:
     world.put(*people(1))
     world.sync()

@@ -50,6 +50,7 @@ def rate(postgres_db: str) -> Iterator[PostgresRate]:
         yield made
 
 
+@pytest.mark.failure("H1", "O8")
 def test_four_processes_together_keep_the_limit_in_every_second(postgres_db: str) -> None:
     """Each would send 16/s by itself; Iterable takes 20/s of them all."""
     with SandboxServer(project_type="email", limits={"users/bulkUpdate": 20}) as sandbox:
@@ -114,6 +115,7 @@ def test_who_wakes_late_does_not_slow_the_others_down(rate: PostgresRate, postgr
     assert 5 < rate.take(BUCKET, 0.1, has_waited=True) <= 6
 
 
+@pytest.mark.failure("H1")
 def test_a_429_of_one_halves_the_rate_of_all_once(rate: PostgresRate, postgres_db: str) -> None:
     with PostgresRate(postgres_db) as other:
         rate.take(BUCKET, 0.1, has_waited=False)

@@ -38,6 +38,7 @@ def test_a_value_that_flaps_around_a_crash_is_sent_again(world: World) -> None:
     assert {"folded"} == set(world.batches())
 
 
+@pytest.mark.failure("H5")
 def test_a_value_that_flaps_around_an_answer_that_was_lost_is_sent_again(
     postgres_world: World,
 ) -> None:
@@ -86,6 +87,7 @@ def test_a_row_that_is_refused_after_an_attempt_of_unknown_outcome_stays_in_doub
     assert ("A", {}) == (world.users()["u1@example.com"]["city"], world.dirty())
 
 
+@pytest.mark.failure("H10")
 def test_a_request_that_was_not_sent_leaves_nothing_in_doubt(postgres_world: World) -> None:
     world = postgres_world
     world.put(*people(1, city="A"))
@@ -202,6 +204,7 @@ def test_a_field_that_was_not_sent_is_not_in_doubt(postgres_world: World) -> Non
     assert {"u1": {"city"}, "u2": {"points"}} == world.dirty()
 
 
+@pytest.mark.failure("P5")
 def test_a_crash_sends_again_what_was_in_flight_and_not_the_run(postgres_world: World) -> None:
     """While requests go out, what was answered before is recorded."""
     world, threads, rows, at = postgres_world, 2, 2, 20
@@ -231,6 +234,7 @@ def test_a_crash_sends_again_what_was_in_flight_and_not_the_run(postgres_world: 
     assert {f"u{n}" for n in range(1, 61)} == set(world.acknowledged())
 
 
+@pytest.mark.failure("P1")
 def test_a_killed_process_leaves_a_state_that_the_next_run_heals(world: World) -> None:
     """Killed with SIGKILL after an answer and before its recording."""
     world.put(*people(*range(1, 11), city="A"))
@@ -251,11 +255,13 @@ def test_a_killed_process_leaves_a_state_that_the_next_run_heals(world: World) -
     assert 0 == world.sync().requests
 
 
+@pytest.mark.failure("P1")
 @pytest.mark.parametrize("at", one_in(3, range(1, 100, 4)))
 def test_a_crash_at_any_statement_is_healed(postgres_world: World, at: int) -> None:
     heal(postgres_world, at)
 
 
+@pytest.mark.failure("P1")
 @pytest.mark.parametrize("at", [40, 60])
 def test_a_crash_at_any_statement_is_healed_in_a_file(duckdb_world: World, at: int) -> None:
     heal(duckdb_world, at)
@@ -286,6 +292,7 @@ def heal(world: World, at: int) -> None:
     assert 0 == world.sync(on_remove="clear").requests
 
 
+@pytest.mark.failure("P4")
 def test_a_run_that_lost_its_lease_records_nothing_and_its_batches_are_folded(
     postgres_world: World,
 ) -> None:

@@ -80,6 +80,8 @@ def age(world: World, days: float) -> None:
     world.write(f"UPDATE {{held_keys}} SET held_at = now() - {days} * INTERVAL '1 day'")
 
 
+@pytest.mark.failure("D13")
+@pytest.mark.capability("A39")
 def test_an_event_waits_for_its_person_and_goes_by_itself(world: World) -> None:
     """It is counted as held, by a guard of its own, and that is no reason for anybody to look."""
     sync_users(world, 1)
@@ -137,6 +139,7 @@ def test_who_was_rejected_held_or_is_in_doubt_is_not_there(world: World, what: s
     assert {("added", key, "waiting_for_user") for key in held} == world.held()
 
 
+@pytest.mark.capability("A38")
 @pytest.mark.parametrize("kind", [ProjectType.USER_ID, ProjectType.HYBRID])
 def test_in_projects_with_user_ids_nobody_waits(duckdb_world: World, kind: ProjectType) -> None:
     """There a row of a person whom Iterable does not know makes the person."""
@@ -307,6 +310,15 @@ def test_a_dry_run_says_who_waits(world: World) -> None:
 
     assert {"waiting_for_user": 1} == report.held_by_guard
     assert set() == world.held()
+
+
+def test_a_dry_run_may_come_before_the_sync_of_people(world: World) -> None:
+    """It says what would go if all of them were there."""
+    put_traits(world, (1, 3), (2, 4))
+
+    report = sync_traits(world, dry_run=True)
+
+    assert (2, {}) == (report.added, report.held_by_guard)
 
 
 @pytest.mark.parametrize("kind", ProjectType)

@@ -28,6 +28,7 @@ def counted(world: World, name: str) -> int:
     return int(world.rows(f"SELECT count(*) FROM {{{name}}}")[0][0])
 
 
+@pytest.mark.failure("S2")
 def test_batches_of_a_week_ago_are_summed_into_their_run(world: World) -> None:
     world.put(*people(1, 2, 3))
     world.sync(batch_rows=1)
@@ -57,6 +58,7 @@ def test_batches_of_this_week_are_kept(world: World) -> None:
     assert before == counted(world, "batches")
 
 
+@pytest.mark.failure("S2")
 def test_runs_are_kept_for_ninety_days_unless_the_spec_says(world: World) -> None:
     world.put(*people(1))
     world.sync()

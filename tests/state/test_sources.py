@@ -41,6 +41,7 @@ HARD_VALUES = {
 }
 
 
+@pytest.mark.failure("D15")
 def test_model_sql_goes_through_untouched(way: World):
     way.put(*people(1))
 
@@ -49,6 +50,7 @@ def test_model_sql_goes_through_untouched(way: World):
     assert {"u1@example.com": HARD_VALUES} == way.sent_fields
 
 
+@pytest.mark.failure("D15")
 def test_operators_of_jsonb_are_no_parameters(postgres_world: World, duckdb_state: DuckDBState):
     operators = """SELECT user_id, email, '{"a":1}'::jsonb ? 'a' AS has,
         '{"a":1}'::jsonb ?| array['b'] AS any, '{"a":1}'::jsonb @? '$.a' AS path FROM PREFIXusers"""
@@ -64,6 +66,7 @@ def test_operators_of_jsonb_are_no_parameters(postgres_world: World, duckdb_stat
 # --- values on their way ---
 
 
+@pytest.mark.failure("D5")
 def test_texts_arrive_to_the_byte(way: World):
     texts = [
         "",

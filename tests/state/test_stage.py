@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 NUMBERED = {"User Id": "bigint", "email": "text", "city": "text"}
 
 
+@pytest.mark.failure("D7")
 def test_duplicate_keys_stop_the_run_before_anything_is_sent_and_the_error_shows_them(way: World):
     way.put((1, "a@b.cc", "x"), (1, "b@b.cc", "x"), (2, "c@b.cc", "y"), columns=NUMBERED)
     sql = f'SELECT "User Id" AS userId, email, city FROM {way.prefix}users -- all of them'
@@ -40,6 +41,7 @@ def test_rows_with_a_null_key_are_rejected_and_the_others_go_on(way: World):
     assert 3 == report.queried
 
 
+@pytest.mark.failure("D14")
 def test_a_composite_key_tells_apart_what_a_joined_text_would_not(way: World):
     columns = {"shop": "text", "number": "text", "email": "text", "city": "text"}
     keys = [
@@ -72,6 +74,7 @@ def test_a_composite_key_of_which_a_part_is_null_is_no_key(way: World):
     assert {"a@b.cc"} == way.users().keys()
 
 
+@pytest.mark.failure("D7", "D9")
 def test_rows_that_share_an_identity_are_all_rejected(way: World):
     way.put(
         ("u1", "ana@b.cc", "x", 1),
@@ -87,6 +90,7 @@ def test_rows_that_share_an_identity_are_all_rejected(way: World):
     assert {"bo@b.cc"} == way.users().keys()
 
 
+@pytest.mark.failure("D7")
 @pytest.mark.parametrize(
     ("kind", "old", "new"),
     [
@@ -113,6 +117,7 @@ def test_of_rows_that_share_an_identity_the_newest_is_sent(
     assert "new" == copied_way.users()["ana@b.cc"]["city"]
 
 
+@pytest.mark.failure("D7")
 def test_where_two_rows_of_an_identity_are_newest_nothing_decides(way: World):
     way.put(
         ("u1", "ana@b.cc", "x", 2),
@@ -142,6 +147,7 @@ def test_a_row_waits_where_a_column_of_policy_skip_is_null(way: World):
     assert ("Rom", 5) == way.acknowledged("city", "points")["u2"]
 
 
+@pytest.mark.failure("D5")
 def test_a_nul_character_costs_its_row_where_the_state_cannot_hold_it(
     duckdb_world: World, postgres_state: object
 ):
@@ -161,6 +167,7 @@ def test_a_nul_character_costs_its_row_where_the_state_cannot_hold_it(
     assert {"u1", "u3"} == world.acknowledged("city").keys()
 
 
+@pytest.mark.failure("D5")
 def test_a_nul_character_costs_its_field_where_the_state_can_hold_it(duckdb_world: World):
     duckdb_world.put(*people(1, 2))
     duckdb_world.execute("UPDATE users SET city = 'a' || chr(0) || 'b' WHERE user_id = 'u1'")

@@ -261,6 +261,7 @@ SEEDS = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.failure("D4", "D14")
 @SEEDS
 def test_postgres_values_differ_exactly_where_a_change_is_planned(
     seeds: range,
@@ -288,6 +289,7 @@ def test_postgres_values_differ_exactly_where_a_change_is_planned(
         assert (seed, in_place) == (seed, copied)
 
 
+@pytest.mark.failure("D4", "D14")
 @SEEDS
 def test_duckdb_values_differ_exactly_where_a_change_is_planned(
     seeds: range,

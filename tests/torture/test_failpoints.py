@@ -42,15 +42,18 @@ CASES = [
     for point in POINTS
     for action in ("kill", "raise", "hang")
 ]
-# The state of others is kept in the same way: of each a death in the answer, before and while it is
-# recorded.
+# In worlds of this size.
+NOTHING_REJECTED = {"audiences", "deletions", "email_changes", "lists", "merge"}
+# The state of others is kept in the same way: of each a death at every moment, and in `make test`
+# that in the answer.
 OTHERS = [
     ("postgres", shape, point, "kill")
     for shape in objects.names()
     if shape not in {"users", "events"}
-    for point in ("applied_no_answer", "answered_uncommitted", "mid_transaction")
+    for point in POINTS
+    if point != "writing_rejects" or shape not in NOTHING_REJECTED
 ]
-QUICK += OTHERS[::3]
+QUICK += [case for case in OTHERS if case[2] == "applied_no_answer"]
 CASES += OTHERS
 
 
@@ -61,6 +64,9 @@ def cases() -> list[Any]:
     ]
 
 
+@pytest.mark.failure(
+    "P1", "C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C12"
+)
 @pytest.mark.parametrize(("engine", "shape", "point", "action"), cases())
 def test_the_next_run_mends_what_this_one_left(
     torture: Callable[..., Torture], engine: str, shape: str, point: str, action: str

@@ -75,6 +75,7 @@ WRONG = [empty_query, four_per_cent, lost_snapshot]
 SEEDS = [pytest.param(seed, marks=() if seed < 6 else pytest.mark.all) for seed in range(100)]
 
 
+@pytest.mark.failure("W3", "W5")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nobody_is_removed_for_a_wrong_query_or_a_lost_snapshot(
     postgres_world: World, duckdb_world: World, seed: int

@@ -47,6 +47,7 @@ def hostile(rng: random.Random, rows: int) -> list[tuple[Any, ...]]:
     ]
 
 
+@pytest.mark.failure("D2", "D5")
 @pytest.mark.parametrize("batch_rows", [7, 1000])
 def test_a_row_that_cannot_be_delivered_stops_no_other_and_no_digit_changes(
     world: World, batch_rows: int

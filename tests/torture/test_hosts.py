@@ -18,6 +18,7 @@ PACE = 40
 LIMIT = 50
 
 
+@pytest.mark.failure("P8")
 @pytest.mark.all
 @pytest.mark.parametrize("room", [0, 100_000, 400_000], ids=["none", "little", "some"])
 def test_a_full_disk_ends_a_run_in_words_and_the_next_one_goes_on(
@@ -39,6 +40,7 @@ def test_a_full_disk_ends_a_run_in_words_and_the_next_one_goes_on(
     assert [] == tortured.figures.words
 
 
+@pytest.mark.failure("P10")
 @pytest.mark.parametrize("engine", [pytest.param("duckdb", marks=pytest.mark.all), "postgres"])
 @pytest.mark.parametrize("off_s", [-DAY_S, DAY_S], ids=["a day behind", "a day ahead"])
 def test_a_clock_that_is_off_neither_takes_a_lease_nor_moves_an_event(
@@ -63,6 +65,7 @@ def test_a_clock_that_is_off_neither_takes_a_lease_nor_moves_an_event(
     assert not problems, problems
 
 
+@pytest.mark.failure("O8")
 @pytest.mark.all
 def test_no_second_holds_more_requests_than_the_limit_over_kills_and_runs_at_once(
     torture: Callable[..., Torture],

@@ -25,6 +25,7 @@ ENGINES = [
 SHAPES = ["users", pytest.param("events", marks=pytest.mark.all)]
 
 
+@pytest.mark.failure("P1", "O3")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_kills_lose_nothing_and_send_little_twice(
@@ -50,6 +51,7 @@ def test_what_came_out_of_pieces_adds_up() -> None:
     assert not total.is_good
 
 
+@pytest.mark.failure("H6", "O1", "O2", "O5", "O6")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_kills_and_faults_leave_nothing_that_a_clean_run_does_not_mend(
@@ -63,6 +65,7 @@ def test_kills_and_faults_leave_nothing_that_a_clean_run_does_not_mend(
     assert [] == tortured.figures.words
 
 
+@pytest.mark.failure("P2")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_sigterm_costs_no_row_a_second_time(
@@ -76,6 +79,7 @@ def test_a_sigterm_costs_no_row_a_second_time(
     assert tortured.figures.slowest_term_s <= 15
 
 
+@pytest.mark.failure("P3", "O4")
 @pytest.mark.parametrize("runs", [2, pytest.param(8, marks=pytest.mark.all)])
 def test_of_runs_that_start_at_once_one_writes_and_the_others_say_so(
     torture: Callable[..., Torture], runs: int
@@ -89,6 +93,7 @@ def test_of_runs_that_start_at_once_one_writes_and_the_others_say_so(
     assert {"clean", "AlreadyRunning"} >= set(ends)
 
 
+@pytest.mark.failure("P3")
 @pytest.mark.all
 @pytest.mark.parametrize("runs", [2, 4])
 def test_on_duckdb_the_others_wait_or_end_already_running(
@@ -103,6 +108,7 @@ def test_on_duckdb_the_others_wait_or_end_already_running(
     assert {"clean", "AlreadyRunning"} >= set(ends)
 
 
+@pytest.mark.failure("P4", "O4")
 @pytest.mark.all
 @pytest.mark.parametrize("shape", ["users", "events"])
 def test_a_woken_zombie_spoils_at_most_what_it_had_in_flight_and_one_run_mends_it(

@@ -1,8 +1,7 @@
 """
 Whatever a run meets, after one clean run everything is right; and the oracle would see it if not.
 
-Here 250 worlds of each shape, of which ``make test`` lets 100 live; ``make torture SEED=0
-ROUNDS=10000`` simulates more.
+Here 250 worlds of each shape; ``make torture SEED=0 ROUNDS=10000`` simulates more.
 ``TORTURE_FIRST=<seed> TORTURE_SEEDS=1`` lets these tests look at one.
 """
 
@@ -19,7 +18,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from iterable_sync.state.leases import Lease
-from tiers import one_in
 from torture.one_thread import one_thread
 from torture.planted import BUGS, DoesNotApply, first_red, planted
 from torture.simulation import SHAPES, TAKEN_OVER_S, Figures, Run, World, live
@@ -30,8 +28,9 @@ EXAMPLES = int(os.environ.get("TORTURE_EXAMPLES", "8"))
 TOGETHER = 25
 
 
+@pytest.mark.failure("O1", "O2", "O3", "O4", "O5", "O6")
 @pytest.mark.parametrize("shape", sorted(SHAPES))
-@pytest.mark.parametrize("first", one_in(6, range(FIRST, FIRST + SEEDS, TOGETHER)))
+@pytest.mark.parametrize("first", range(FIRST, FIRST + SEEDS, TOGETHER))
 def test_worlds_end_right(first: int, shape: str) -> None:
     seeds = range(first, min(first + TOGETHER, FIRST + SEEDS))
 
@@ -69,6 +68,7 @@ def test_the_oracle_catches_a_planted_bug(bug: str) -> None:
     assert first_red(bug, range(20)) is not None
 
 
+@pytest.mark.failure("O1", "O2", "O3", "O4", "O5", "O6")
 @pytest.mark.all
 @pytest.mark.parametrize("bug", BUGS)
 def test_the_oracle_catches_every_planted_bug(bug: str) -> None:

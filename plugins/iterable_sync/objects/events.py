@@ -21,7 +21,7 @@ in the event     from
 
 A row without identity, name or time is rejected: one ``eventName`` of null refuses the request of
 all of them, and without ``createdAt`` Iterable would take the time at which it got the event. A
-bad value costs its field.
+bad value costs its field; with ``sms_consent`` a row without phone or opt-in does not get here.
 
 Source: Swagger ``TrackRequest``, documented; the null name is recorded (2022). That ``createdAt``
 is in seconds is what Segment's and mParticle's connectors send; Swagger says "unix timestamp".
@@ -71,6 +71,7 @@ class Events(TrackedInBulk):
             "retention_s",
             "row_id",
             "since",
+            "sms_consent",
             "unmapped_events",
         }
     )

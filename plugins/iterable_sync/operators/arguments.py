@@ -52,11 +52,16 @@ def build_spec(arguments: Mapping[str, Any], options: Mapping[str, Any], where: 
     try:
         return SyncSpec.model_validate(given)
     except ValidationError as error:
-        wrong = "; ".join(
-            ": ".join(filter(None, (".".join(map(str, problem["loc"])), problem["msg"])))
-            for problem in error.errors(include_url=False, include_input=False)
-        )
+        wrong = all_wrong(error)
     raise ConfigError(f"{where}: {wrong}")
+
+
+def all_wrong(error: ValidationError) -> str:
+    """Give where a value is wrong and why, of all of them; none of the values."""
+    return "; ".join(
+        ": ".join(filter(None, (".".join(map(str, problem["loc"])), problem["msg"])))
+        for problem in error.errors(include_url=False, include_input=False)
+    )
 
 
 def check_early(arguments: Mapping[str, Any], options: Mapping[str, Any], where: str) -> None:

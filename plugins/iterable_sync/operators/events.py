@@ -23,7 +23,8 @@ class IterableEventsOperator(IterableSyncOperator):
 
     Into ``options`` go ``event_name``, a name for all rows; ``created_at``, another column for the
     time; ``since``, the time of the first event to send; and ``look_back_s``, ``max_wait_s`` and
-    ``retention_s``, in seconds or as a ``timedelta``, see :class:`SyncSpec`.
+    ``retention_s``, in seconds or as a ``timedelta``, see :class:`SyncSpec`. ``sms_consent`` is for
+    events that text messages follow: only people with a phone and an opt-in get them.
 
     Arguments: see :class:`IterableSyncOperator`.
     """

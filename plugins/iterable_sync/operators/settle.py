@@ -32,7 +32,7 @@ class IterableSettleSensor(IterableStateOperator, BaseSensorOperator):
     Args:
         sync: the sync to wait for, ``<dag_id>.<task_id>`` of its task unless that says ``sync=``.
 
-        settle: seconds or a ``timedelta``, up to a day.
+        settle: seconds or a ``timedelta``, up to a day; 0 waits for nothing, whatever has run.
 
         deferrable: wait in the triggerer, and not in a worker; by default what Airflow's
             configuration says, ``operators.default_deferrable``.
@@ -83,7 +83,9 @@ class IterableSettleSensor(IterableStateOperator, BaseSensorOperator):
     def _change(self, state: StateEngine, project: str, context: Context) -> dict[str, int]:
         from iterable_sync.state.settling import seconds_left
 
-        return {"left_s": ceil(seconds_left(state, project, self.sync, self._settle_s()))}
+        if not (settle_s := self._settle_s()):
+            return {"left_s": 0}
+        return {"left_s": ceil(seconds_left(state, project, self.sync, settle_s))}
 
     def _settle_s(self) -> float:
         if isinstance(self.settle, timedelta):

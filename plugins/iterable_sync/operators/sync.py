@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
-from airflow.providers.common.compat.sdk import AirflowException, Asset, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowException, Asset
 
 from iterable_sync.errors import ConfigError
 from iterable_sync.operators import ends, report
 from iterable_sync.operators.arguments import build_spec, check_early, is_template
+from iterable_sync.operators.rendering import RendersModels, as_of_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
-    import jinja2
-    from airflow.providers.common.compat.sdk import DAG, Context
+    from airflow.providers.common.compat.sdk import Context
 
     from iterable_sync.rows import RunReport
     from iterable_sync.spec import FieldSpec, Guards, SyncSpec, Thresholds
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 ON_HELD = ("fail", "succeed")
 
 
-class IterableSyncOperator(BaseOperator):
+class IterableSyncOperator(RendersModels):
     """
     Push the rows of a model that Iterable has not accepted yet.
 
     Args:
         sql: the model: one SELECT, or the name of a ``.sql`` file below the DAG's folder, the DAG's
-            ``template_searchpath`` or this package's ``sql/``. Rendered by Jinja.
+            ``template_searchpath`` or this package's ``sql/``. Rendered by Jinja, to which
+            ``{{ as_of }}`` is the moment that the run stands for, as :func:`models.render` has it.
 
         key: column, or columns, that identify a row of the model.
 
@@ -65,7 +66,9 @@ class IterableSyncOperator(BaseOperator):
 
     Returns:
         The counts of the run, also in the XCom ``counts`` where the task fails, and in the extra
-        of its outlets' asset events. The default outlet is ``iterable://<conn id>/<sync>``.
+        of its outlets' asset events. After a clean run ``behind_s`` is among them: the seconds
+        since the moment whose data it sent, to measure against how fresh data has to be. The
+        default outlet is ``iterable://<conn id>/<sync>``.
     """
 
     sync_object: ClassVar[str | None] = None
@@ -149,11 +152,12 @@ class IterableSyncOperator(BaseOperator):
             is_retry = getattr(context["ti"], "try_number", 1) > 1
             failure = ends.of_error(error, is_retry=is_retry)
         else:
-            self._publish(done, context)
+            counts = done.counts() | _behind(done, spec)
+            self._publish(done, counts, context)
             failed = ends.of_report(done, on_held=self.on_held)
             if failed is None:
-                return done.counts()
-            context["ti"].xcom_push(key="counts", value=done.counts())
+                return counts
+            context["ti"].xcom_push(key="counts", value=counts)
             failure = failed
         # Outside of the except clause: the cause stays out of the exception, and of the log.
         raise failure
@@ -162,24 +166,10 @@ class IterableSyncOperator(BaseOperator):
         """Stop after the batches in flight; what they achieve is recorded."""
         self._told_to_stop = True
 
-    def get_template_env(self, dag: DAG | None = None) -> jinja2.Environment:
-        """Let ``sql=`` name a file of this package's ``sql/``."""
-        from iterable_sync.operators.templates import with_packaged_sql
-
-        return with_packaged_sql(super().get_template_env(dag=dag))
-
-    def render_template(
-        self,
-        content: Any,
-        context: Context,
-        jinja_env: jinja2.Environment | None = None,
-        seen_oids: set[int] | None = None,
-    ) -> Any:
-        """Let ``sql=`` name a file of this package's ``sql/``: workers bring the DAG's own env."""
-        from iterable_sync.operators.templates import with_packaged_sql
-
-        env = with_packaged_sql(jinja_env) if jinja_env else None
-        return super().render_template(content, context, env, seen_oids)
+    def _given_as_of(self) -> Any:
+        """Give what ``options`` say: the run will have it."""
+        options = self.options if isinstance(self.options, dict) else {}
+        return options.get("as_of")
 
     def _retry_when_it_makes_sense(self) -> None:
         # Airflow has the attribute from 3.3 on; the compatibility layer the classes since its 1.20.
@@ -214,7 +204,7 @@ class IterableSyncOperator(BaseOperator):
                     "would share one state"
                 )
             arguments["sync"] = f"{ti.dag_id}.{ti.task_id}"
-        options = {"as_of": _as_of(context)} | dict(self.options or {})
+        options = {"as_of": as_of_run(context)} | dict(self.options or {})
         return build_spec(arguments, options, self._where())
 
     def _arguments(self) -> dict[str, Any]:
@@ -236,12 +226,14 @@ class IterableSyncOperator(BaseOperator):
             "full_resync": self.full_resync,
         }
 
-    def _publish(self, done: RunReport, context: Context) -> None:
+    def _publish(self, done: RunReport, counts: dict[str, int], context: Context) -> None:
         for line in report.lines(done):
             self.log.info("%s", line)
+        if "behind_s" in counts:
+            self.log.info("  Iterable has what there was %d seconds ago", counts["behind_s"])
         for outlet in self.outlets:
             if isinstance(outlet, Asset):
-                context["outlet_events"][outlet].extra |= {"sync": done.sync, **done.counts()}
+                context["outlet_events"][outlet].extra |= {"sync": done.sync, **counts}
 
     def _add_default_outlet(self) -> None:
         """Announce the sync as an asset, where its name is known when the DAG is parsed."""
@@ -261,13 +253,10 @@ class IterableSyncOperator(BaseOperator):
         return f"task {self.task_id!r}"
 
 
-def _as_of(context: Context) -> datetime | None:
-    """
-    Give the moment whose data the run sends.
+def _behind(done: RunReport, spec: SyncSpec) -> dict[str, int]:
+    from iterable_sync.rows import RunEnd
 
-    Of a run with a data interval its end: the logical date is its start there, and a manual run in
-    between would make the next scheduled one look old. A run that an asset triggered has neither.
-    """
-    dates = [context.get("logical_date"), context.get("data_interval_end")]
-    known: list[datetime] = [date for date in dates if date is not None]
-    return max(known) if known else getattr(context.get("dag_run"), "run_after", None)
+    if spec.as_of is None or done.dry_run or done.end is not RunEnd.CLEAN:
+        return {}
+    behind = datetime.now(UTC) - spec.as_of
+    return {"behind_s": max(0, int(behind.total_seconds()))}

@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 
 from iterable_sync.errors import ConfigError
+from iterable_sync.models import packaged_loader
 from iterable_sync.sqlfiles import sql_root
 
 
@@ -15,7 +16,7 @@ class WithPackagedSql(jinja2.ChoiceLoader):
 
     def __init__(self, of_dag: jinja2.BaseLoader | None) -> None:
         loaders = [of_dag] if of_dag else []
-        super().__init__([*loaders, jinja2.FunctionLoader(_packaged), _Missing(of_dag)])
+        super().__init__([*loaders, packaged_loader(), _Missing(of_dag)])
 
 
 class _Missing(jinja2.BaseLoader):
@@ -39,14 +40,3 @@ def with_packaged_sql(env: jinja2.Environment) -> jinja2.Environment:
     if isinstance(env.loader, WithPackagedSql):
         return env
     return env.overlay(loader=WithPackagedSql(env.loader))
-
-
-def _packaged(name: str) -> tuple[str, str, Any] | None:
-    try:
-        root = sql_root().resolve()
-    except ConfigError:
-        return None
-    path = (root / name).resolve()
-    if not path.is_relative_to(root) or not path.is_file():
-        return None
-    return path.read_text(encoding="utf-8"), str(path), lambda: True

@@ -31,6 +31,7 @@ from iterable_sync.state.linked import link_changes
 from iterable_sync.state.plans import EXPIRED, HELD, REJECT, SEND, STILL_REJECTED, Plan, recount
 from iterable_sync.state.rejected import anti_join_rejections
 from iterable_sync.state.window import earlier, is_before, is_forgotten, is_time, start_after
+from iterable_sync.state.without_consent import without_consent
 
 if TYPE_CHECKING:
     from iterable_sync.spec import SyncSpec
@@ -63,10 +64,13 @@ def make_plan(
     kind = "TEMP TABLE" if is_temporary else "TABLE"
     news = _news(engine, spec, registered, staged.table, snapshot)
     ignored = left_out(engine, session, spec, registered, news)
-    selected = _selected(engine, registered, f"{news} AND NOT {ignored.where}", window)
+    news = f"{news} AND NOT {ignored.where}"
+    blocked = without_consent(engine, session, spec, registered, news)
+    selected = _selected(engine, registered, f"{news} AND NOT {blocked.where}", window)
     session.execute(f"CREATE {kind} {plan_table} AS {selected}")
     plan = Plan(plan_table, registered.columns, is_below_low_water=window.is_below_low_water)
-    plan.ignored, plan.notes = ignored.rows, ignored.notes
+    plan.ignored, plan.blocked = ignored.rows, blocked.rows
+    plan.notes = ignored.notes + blocked.notes
     leave_out_forgotten(engine, session, registered, plan)
     if registered.sync_id:
         anti_join_rejections(engine, session, registered, plan_table)

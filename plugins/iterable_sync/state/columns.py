@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from iterable_sync.errors import ConfigError, ModelError
 from iterable_sync.model import author_names, check_select, match_names
 from iterable_sync.naming import declarations, with_image
 from iterable_sync.rows import BESIDE, Column, NullPolicy, Role, StateType, WireType
+from iterable_sync.sms_consent import with_consent
 from iterable_sync.state.column_roles import TIMES, find_roles, time_names
 from iterable_sync.state.dialects.base import SourceTime
 from iterable_sync.state.field_types import completed, wire_of
 from iterable_sync.state.lines import Lines, differing, understand_lines
+from iterable_sync.state.zones import check_zone, known_zone
 from iterable_sync.sync_object import PLAIN
 from iterable_sync.values import can_become
 
@@ -164,7 +165,7 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect, shape: Shape = 
         ConfigError: the declaration names columns that the model does not have.
     """
     sql, described, names = _described(spec, source, dialect)
-    spec = with_image(spec, names)
+    spec = with_consent(with_image(spec, names), names)
     by_lower = {name.lower(): name for name in names}
     if taken := sorted(by_lower.keys() & (dialect.own_columns | OWN_COLUMNS)):
         raise ModelError(
@@ -184,7 +185,7 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect, shape: Shape = 
                 f"{argument} names columns that the model does not have: {', '.join(missing)}; "
                 f"it has {', '.join(names)}"
             )
-    zone = _zone(spec.timezone)
+    zone = known_zone(spec.timezone)
     keys = {name.lower() for name in spec.key}
     excluded = {name.lower() for name in spec.exclude} - keys
     roles = find_roles(spec, by_lower, excluded, shape)
@@ -204,7 +205,7 @@ def understand(spec: SyncSpec, source: Source, dialect: Dialect, shape: Shape = 
         if wire is not None and role not in TIMES:
             cast = source.declared(cast, wire)
         cast = _typed(source, cast, role)
-        _check_zone(cast, name, column.type, zone)
+        check_zone(cast, name, column.type, zone)
         # The engine's own spelling addresses the column; the author's names the field.
         expression = source.expression(cast, column.name, zone)
         if role in TIMES:
@@ -306,26 +307,6 @@ def _typed(source: Source, cast: Cast, role: Role) -> Cast:
         return cast
     declared = source.declared(cast, wire)
     return cast if declared == cast else replace(declared, wire=wire)
-
-
-def _zone(name: str | None) -> str | None:
-    if name is not None:
-        try:
-            ZoneInfo(name)
-        # PostgreSQL takes almost any text for a zone, and "UTC+3" for one three hours west.
-        except (KeyError, ValueError, OSError):
-            raise ConfigError(
-                f"timezone={name!r} is no zone of the IANA database; write e.g. 'Europe/Berlin'"
-            ) from None
-    return name
-
-
-def _check_zone(cast: Cast, name: str, type_name: str, zone: str | None) -> None:
-    if cast.naive and zone is None:
-        raise ConfigError(
-            f"column {name!r} is a {type_name}, a time without a zone; say which zone it is in "
-            "with timezone='UTC' (or another), or make it a time with time zone in the SQL"
-        )
 
 
 def _orderable(source: Source, cast: Cast, expression: str, name: str) -> tuple[str, StateType]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from iterable_sync.errors import LeaseLost, StateLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from iterable_sync.state.dialects.base import Session, StateEngine
 
@@ -195,6 +195,17 @@ class Lease:
                         self._renewed_at[scope] = before
                     elif scope in self._tokens:
                         self._lost = True
+
+
+def holders(engine: StateEngine, session: Session, scopes: Sequence[str]) -> dict[str, str]:
+    """Give who holds which of some leases; those that are free, or over, are not there."""
+    return dict(
+        session.rows(
+            f"SELECT scope, holder FROM {engine.table('leases')} WHERE held_until > now() "
+            "AND scope IN (SELECT unnest(CAST(? AS text[])))",
+            (list(scopes),),
+        )
+    )
 
 
 def _any_of(tokens: Mapping[str, int]) -> str:

@@ -64,7 +64,9 @@ class Plan:
 
         ignored: rows that the declaration leaves out, which are not in the plan.
 
-        forgotten: rows of people who were forgotten, which are not in the plan either.
+        blocked: rows without consent to text messages, which are not in it either.
+
+        forgotten: rows of people who were forgotten, which are not in it either.
 
         notes: what a person should know of them.
     """
@@ -85,6 +87,7 @@ class Plan:
     removes_people: bool = False
     refused: str = "FALSE"
     ignored: int = 0
+    blocked: int = 0
     forgotten: int = 0
     notes: list[str] = field(default_factory=list)
 

@@ -39,6 +39,8 @@ def required_people(
     """
     Give the quoted name of the snapshot of the required sync; None where nothing waits.
 
+    A dry run may come before all others, and says what would go if that sync had run.
+
     Raises:
         ConfigError: no sync of people of that name has run here.
     """
@@ -47,6 +49,8 @@ def required_people(
     try:
         sync_id = the_sync(engine, session, project.name, spec.requires)
     except ConfigError as error:
+        if spec.dry_run:
+            return None
         raise ConfigError(
             f"requires: {error}. It has to run before, with the same state_conn_id"
         ) from None

@@ -99,7 +99,17 @@ def install(engine: StateEngine, session: Session) -> None:
             if not session.rows(f"SELECT 1 FROM {meta}"):
                 session.execute(f"INSERT INTO {meta} VALUES ({SCHEMA_VERSION})")
         return
-    version = session.rows(f"SELECT max(schema_version) FROM {meta}")[0][0]
+    check_version(engine, session)
+
+
+def check_version(engine: StateEngine, session: Session) -> None:
+    """
+    Refuse tables that a newer package has upgraded.
+
+    Raises:
+        ConfigError: upgrade this one.
+    """
+    version = session.rows(f"SELECT max(schema_version) FROM {engine.table('meta')}")[0][0]
     if version > SCHEMA_VERSION:
         raise ConfigError(
             f"the state schema has version {version}, this package knows {SCHEMA_VERSION}; "

@@ -11,13 +11,23 @@ Source: Segment's destination Iterable, "a valid phone number with country code"
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 from iterable_sync.errors import ConfigError
 from iterable_sync.values.columns import Bad, Reason, Refused, mend
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+class PhoneKind(StrEnum):
+    """What answers under a number, as far as its country's plan says."""
+
+    MOBILE = "mobile"
+    EITHER = "either"  # in North America a number does not tell
+    OTHER = "other"  # a landline, a service: nobody there reads a text message
+
 
 _WRITTEN = re.compile(r"[+(0-9][0-9 ()./\u00a0\u2010-\u2013-]*")
 
@@ -65,7 +75,39 @@ def e164(text: pa.Array, region: str | None, bad: Bad) -> pa.Array:
     return done
 
 
+def kinds_of(text: pa.Array, region: str | None) -> pa.Array:
+    """Give the :class:`PhoneKind` of phone numbers (``large_string``); null for what is none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    distinct = pc.dictionary_encode(text)
+    kinds: list[str | None] = []
+    for written in distinct.dictionary.to_pylist():
+        try:
+            kinds.append(_kind(_number(written, region)))
+        except Refused:
+            kinds.append(None)
+    return pa.array(kinds, pa.large_string()).take(distinct.indices)
+
+
+def _kind(number: Any) -> str:
+    from phonenumbers import PhoneNumberType, number_type
+
+    of_type = {
+        PhoneNumberType.MOBILE: PhoneKind.MOBILE,
+        PhoneNumberType.FIXED_LINE_OR_MOBILE: PhoneKind.EITHER,
+    }
+    return of_type.get(number_type(number), PhoneKind.OTHER).value
+
+
 def _e164(value: str, region: str | None) -> str:
+    from phonenumbers import PhoneNumberFormat, format_number
+
+    return str(format_number(_number(value, region), PhoneNumberFormat.E164))
+
+
+def _number(value: str, region: str | None) -> Any:
+    """Read a number that can be dialled; raises :class:`Refused`."""
     import phonenumbers
 
     if not _WRITTEN.fullmatch(value):
@@ -76,4 +118,4 @@ def _e164(value: str, region: str | None) -> str:
         raise Refused(Reason.INVALID_PHONE) from None
     if not phonenumbers.is_valid_number(number):
         raise Refused(Reason.INVALID_PHONE)
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return number

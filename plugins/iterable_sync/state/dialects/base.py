@@ -149,6 +149,15 @@ class StateEngine(ABC):
     def session(self) -> AbstractContextManager[Session]:
         """Connect; autocommit outside of :meth:`Session.transaction`."""
 
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[Session]:
+        """
+        Connect for reading alone: the engine itself refuses to write, and makes nothing anew.
+
+        Raises:
+            ConfigError: there is no such database, or it may not be read.
+        """
+
     def without_trace(self) -> AbstractContextManager[StateEngine]:
         """Give the engine for a run that writes temporary tables only."""
         return nullcontext(self)

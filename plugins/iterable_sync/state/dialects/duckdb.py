@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from iterable_sync.errors import ConfigError
+from iterable_sync.errors import ConfigError, StateBusy
 from iterable_sync.state.dialects.base import (
     Candidates,
     DiffSql,
@@ -18,6 +18,7 @@ from iterable_sync.state.dialects.base import (
 from iterable_sync.state.dialects.duckdb_dialect import DuckDBDialect
 from iterable_sync.state.dialects.duckdb_file import (
     catalog_name,
+    connect,
     no_room,
     when_free,
 )
@@ -166,6 +167,20 @@ class DuckDBState(StateEngine):
             if (full := no_room(self.path, error)) is not None:
                 raise full from None
             raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Open the file read-only, once nobody else has it open."""
+        import duckdb
+
+        try:
+            opened = connect(self.path, read_only=True)
+        except duckdb.ConnectionException:
+            raise StateBusy(
+                f"the DuckDB file {self.path} is held by a run of this very process"
+            ) from None
+        with closing(opened) as connection:
+            yield DuckDBSession(connection)
 
     @contextmanager
     def without_trace(self) -> Iterator[StateEngine]:

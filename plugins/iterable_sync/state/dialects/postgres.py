@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from iterable_sync.errors import RetryLater, StateLost
+from iterable_sync.errors import ConfigError, RetryLater, StateLost
 from iterable_sync.rows import Column, StateType
 from iterable_sync.state.dialects.base import (
     Candidates,
@@ -20,6 +20,7 @@ from iterable_sync.state.dialects.base import (
 from iterable_sync.state.dialects.postgres_connection import (
     connect,
     identify,
+    in_words,
     model_error,
     state_lost,
 )
@@ -168,6 +169,23 @@ class PostgresState(StateEngine):
             raise lost from None
         with self._lock:
             self._idle.append(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Give a connection of its own, on which the server refuses to write."""
+        import psycopg
+
+        try:
+            with closing(connect(self.conninfo, read_only=True)) as connection:
+                yield PostgresSession(connection)
+        except psycopg.errors.UndefinedTable:
+            # A plan lives as long as its run.
+            raise StateLost("a run dropped its plan while the state was read") from None
+        except psycopg.Error as error:
+            raise state_lost(error) or ConfigError(
+                f"the state in schema {self.schema!r} of Postgres cannot be read: "
+                f"{error.sqlstate or ''} {in_words(error)}"
+            ) from None
 
     def transaction_number(self, session: Session) -> int | None:
         """Give the number by which the transaction at hand is known later."""

@@ -50,7 +50,7 @@ class PostgresSource(Source):
     def read(
         self, sql: str, select: Sequence[str], schema: pa.Schema
     ) -> Iterator[Iterator[pa.RecordBatch]]:
-        """Run the model once, in one read-only statement, streamed by COPY."""
+        """Run the model once, in one read-only transaction, streamed by COPY."""
         connection = connect(self.conninfo, read_only=True)
         try:
             yield self._batches(
@@ -77,7 +77,11 @@ class PostgresSource(Source):
         self, connection: psycopg.Connection[Any], sql: str, schema: pa.Schema
     ) -> Iterator[pa.RecordBatch]:
         try:
-            yield from copy_out(connection, sql, schema)
+            with connection.transaction():
+                # COPY takes its snapshot before it waits for its tables: one that is emptied and
+                # filled anew meanwhile would read as empty. With its lock held it reads as full.
+                connection.execute(f"SELECT * FROM (\n{sql}\n) AS q LIMIT 0".encode())
+                yield from copy_out(connection, sql, schema)
         except Exception as error:
             if (known := model_error(error)) is not None:
                 raise known from None
