@@ -27,6 +27,7 @@ os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(scratch()))
 # Where a test may take seconds, or minutes.
 LONG = ("tests/install/", "tests/demo/test_commands.py", "tests/torture/")
 ENGINES = ("duckdb", "postgres")
+WAYS = tuple(f"{warehouse}>{state}" for warehouse in ENGINES for state in ENGINES)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -34,22 +35,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     Begin with what takes long: what is left at the end then keeps every worker busy.
 
-    What is promised on both engines runs on one of them in ``make test``: one in three on
-    PostgreSQL, of ``tests/state/`` every second, the others on DuckDB. ``make test-all`` runs all
-    on both.
+    What is promised on both engines runs on one of them in ``make test``: one in three on DuckDB,
+    where a run costs twice as much and the simulated worlds are, of ``tests/state/`` every second,
+    the others on PostgreSQL. Of the four ways from a warehouse into state two run, with either
+    engine as the source and either as the state. ``make test-all`` runs all on all.
     """
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
-    twice: dict[str, dict[str, pytest.Item]] = {}
+    for number, of_engine in enumerate(_alike(items, "world", ENGINES)):
+        of_state = of_engine["postgres"].nodeid.startswith("tests/state/")
+        left = "duckdb" if number % (2 if of_state else 3) else "postgres"
+        of_engine[left].add_marker(pytest.mark.all)
+    for number, of_way in enumerate(_alike(items, "way", WAYS)):
+        for way, item in of_way.items():
+            if number % 2 == len(set(way.split(">"))) - 1:
+                item.add_marker(pytest.mark.all)
+
+
+def _alike(
+    items: list[pytest.Item], name: str, values: tuple[str, ...]
+) -> list[dict[str, pytest.Item]]:
+    """Give the tests that run once with each value of a parameter: value -> test."""
+    alike: dict[str, dict[str, pytest.Item]] = {}
     for item in items:
         called = getattr(item, "callspec", None)
-        engine = called.params.get("world") if called is not None else None
-        if engine in ENGINES and item.get_closest_marker("all") is None:
-            twice.setdefault(item.nodeid.replace(engine, "*"), {})[engine] = item
-    pairs = [pair for pair in twice.values() if len(pair) == len(ENGINES)]
-    for number, pair in enumerate(pairs):
-        of_state = pair["postgres"].nodeid.startswith("tests/state/")
-        left = "postgres" if number % (2 if of_state else 3) else "duckdb"
-        pair[left].add_marker(pytest.mark.all)
+        value = called.params.get(name) if called is not None else None
+        if value in values and item.get_closest_marker("all") is None:
+            alike.setdefault(item.nodeid.replace(value, "*"), {})[value] = item
+    return [of_value for of_value in alike.values() if len(of_value) == len(values)]
 
 
 def pytest_collection_finish() -> None:
@@ -61,6 +73,19 @@ def pytest_collection_finish() -> None:
 def pytest_unconfigure() -> None:
     """Keep the end of the output to pytest's summary: Airflow logs to a stream closed by then."""
     logging.raiseExceptions = False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_engines(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Let ``make test`` keep databases running; all other tests begin each connection anew."""
+    if pytestconfig.option.markexpr != "not all":
+        yield
+        return
+    import warm_duckdb
+    import warm_postgres
+
+    with warm_duckdb.warm(), warm_postgres.warm():
+        yield
 
 
 @pytest.fixture(scope="session")
