@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-ui test test-all torture planted format lint types layers bench constraints clean
+.PHONY: help install demo demo-ui test test-all torture planted format lint types layers bench constraints capabilities clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ constraints: $(STAMP) ## Resolve constraints.txt anew, for every Python from 3.1
 	@{ echo '# The versions that the tests run with. Made by: make constraints'; \
 		grep -v '^#' build/constraints.txt; } > constraints.txt
 	@echo "constraints.txt: $$(grep -c == constraints.txt) packages"
+
+capabilities: $(STAMP) ## Write docs/capabilities.md and failures.md from the markers of the tests
+	@$(BIN)/python tests/capabilities.py
 
 clean: ## Remove what the targets made, but for .venv
 	rm -rf build dist .demo .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis

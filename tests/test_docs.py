@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 import airflow_env  # noqa: F401 - before Airflow
+from documents import blocks, spans, table, text_of, without_code
 from harness import people
 from iterable_sync import objects
 from iterable_sync.provider_info import provider_info
 from iterable_sync.reasons import REASONS
 from iterable_sync.rows import NullPolicy
+from iterable_sync.shop.streams import STREAMS
 from iterable_sync.spec import Guards, Thresholds
 
 if TYPE_CHECKING:
@@ -190,16 +192,22 @@ def test_the_fields_of_the_connection_are_those_of_the_form():
     assert expected == {label: row[0] for label, row in said.items() if label in expected}
 
 
+def test_the_table_of_a_shop_has_each_of_its_streams():
+    """With the model that it runs; a row without a stream has a DAG of its own."""
+    rows = [row for row in table(ROOT / "README.md", "what").values() if len(row) == 3]
+    said = [(set(spans(models)), spans(where)) for models, where, _ in rows]
+    of_streams = [(models, named) for models, named in said if not named[0].startswith("dags/")]
+
+    assert sorted(STREAMS) == sorted(one for _, named in of_streams for one in named)
+    for models, named in of_streams:
+        assert models == {f"sql/{STREAMS[one].sql}" for one in named}
+
+
 def test_every_decision_is_in_their_list():
     folder = ROOT / "docs/decisions"
     listed = re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", text_of(folder / "README.md"))
 
     assert sorted(path.name for path in folder.glob("0*.md")) == listed
-
-
-@cache
-def text_of(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
 
 
 @cache
@@ -211,14 +219,6 @@ def named_tests(path: Path) -> set[str]:
     }
 
 
-def without_code(text: str) -> str:
-    return re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
-
-
-def blocks(document: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text_of(document), re.DOTALL | re.MULTILINE)
-
-
 def statements_in(document: Path) -> list[str]:
     text = re.sub(r"^--.*\n", "", "".join(blocks(document, "sql")), flags=re.MULTILINE)
     return [statement.strip() for statement in text.split(";") if statement.strip()]
@@ -227,18 +227,3 @@ def statements_in(document: Path) -> list[str]:
 def anchors_in(document: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", without_code(text_of(document)), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def table(document: Path, first_column: str) -> dict[str, tuple[str, ...]]:
-    """Give the rows of all tables whose first column has that name: first cell -> the others."""
-    rows: dict[str, tuple[str, ...]] = {}
-    inside = False
-    for line in text_of(document).splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if not line.startswith("|"):
-            inside = False
-        elif cells[0] == first_column:
-            inside = True
-        elif inside and not cells[0].startswith("---"):
-            rows[cells[0].strip("`")] = tuple(cells[1:])
-    return rows
