@@ -77,11 +77,12 @@ class PostgresSource(Source):
         self, connection: psycopg.Connection[Any], sql: str, schema: pa.Schema
     ) -> Iterator[pa.RecordBatch]:
         try:
-            with connection.transaction():
-                # COPY takes its snapshot before it waits for its tables: one that is emptied and
-                # filled anew meanwhile would read as empty. With its lock held it reads as full.
-                connection.execute(f"SELECT * FROM (\n{sql}\n) AS q LIMIT 0".encode())
-                yield from copy_out(connection, sql, schema)
+            # It ends with the connection, which may be closed before this has come to its end.
+            connection.execute(b"BEGIN")
+            # COPY takes its snapshot before it waits for its tables: one that is emptied and
+            # filled anew meanwhile would read as empty. With its lock held it reads as full.
+            connection.execute(f"SELECT * FROM (\n{sql}\n) AS q LIMIT 0".encode())
+            yield from copy_out(connection, sql, schema)
         except Exception as error:
             if (known := model_error(error)) is not None:
                 raise known from None
