@@ -116,7 +116,8 @@ def test_what_is_beyond_it_waits_and_the_task_succeeds(world: World) -> None:
 
     assert (RunEnd.WAITING, 3, 2) == (first.end, first.accepted, first.pending)
     assert of_report(first, on_held="fail") is None
-    assert {known_by(world, 3), known_by(world, 4)} == left
+    # Which of them go decides who is first to ask: they are asked for side by side.
+    assert 2 == len(left & {known_by(world, n) for n in range(1, 5)}) == len(left)
     assert 22.9 * 3_600 < (first.retry_after_s or 0) < 23.1 * 3_600
     assert [note for note in first.notes if "2 requests wait for a quota" in note]
     assert (RunEnd.WAITING, 0, 2) == (again.end, again.requests, again.pending)

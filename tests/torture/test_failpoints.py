@@ -43,7 +43,7 @@ CASES = [
     for action in ("kill", "raise", "hang")
 ]
 # In worlds of this size.
-NOTHING_REJECTED = {"audiences", "deletions", "email_changes", "lists", "merge"}
+NOTHING_REJECTED = {"audience_events", "audiences", "deletions", "email_changes", "lists", "merge"}
 # The state of others is kept in the same way: of each a death at every moment, and in `make test`
 # that in the answer.
 OTHERS = [
