@@ -9,12 +9,12 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from airflow_dags import load_dag, run_dag, xcom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pytest
 
     from dags.shops import Shop
 
@@ -97,6 +97,7 @@ def mass_change(shop: Shop) -> None:
     shop.sql("UPDATE users SET first_name = 'Eva'")
 
 
+@pytest.mark.all
 def test_nobody_is_asked_where_nothing_is_held(shop: Shop):
     done = run(1)
 
@@ -126,6 +127,7 @@ def test_what_a_person_approves_is_sent(shop: Shop):
     assert "| delivered | 1 |" in seen[0]
 
 
+@pytest.mark.all
 def test_what_a_person_rejects_stays_held(shop: Shop):
     mass_change(shop)
 

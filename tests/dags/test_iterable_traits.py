@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from airflow_dags import load_dag, run_dag, xcom
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ def test_traits_follow_their_users(shop: Shop) -> None:
     assert ["high", 10, None] == fields(shop, "u4", *NAMES)
 
 
+@pytest.mark.all
 def test_a_day_without_changes_waits_for_nothing(shop: Shop) -> None:
     run(1)
 
